@@ -1,0 +1,61 @@
+"""The one module that reads the real time and waits for it."""
+
+import time
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+__all__ = ["Alarm", "Clock", "SystemClock", "utc_now"]
+
+
+def utc_now() -> datetime:
+    """The present instant, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class Clock(Protocol):
+    """Two readings of time: the wall's, which people may set, and one that only ever runs on."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds from some fixed point; it stands still while the machine is suspended."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    now = staticmethod(utc_now)
+    monotonic = staticmethod(time.monotonic)
+
+
+class Alarm:
+    """Lets one thread sleep until a time has passed or another thread rings.
+
+    A ring while nobody sleeps is kept for the next ``wait``; several are one.
+    """
+
+    __slots__ = ("_bell", "_rung")
+
+    def __init__(self) -> None:
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._rung = False
+
+    def ring(self) -> None:
+        """Wake the sleeper, from any thread."""
+        if not self._rung:
+            self._rung = True
+            self._bell.put(None)
+
+    def wait(self, seconds: float) -> None:
+        """Sleep until somebody rings, at most ``seconds``.
+
+        What the ringing thread did before it rang is visible afterwards: ``_rung`` is cleared before the sleeper
+        looks, so a ring that comes later is kept.
+        """
+        try:
+            self._bell.get(timeout=max(seconds, 0.0))
+        except Empty:
+            return
+        self._rung = False

@@ -1,0 +1,310 @@
+"""What a cron expression means once it is read: bit masks, and the search through them.
+
+Every field is an integer whose bit v stands for the value v, except ``days`` (bit 0 is day 1) and ``years`` (bit 0 is
+1970). All readings are seconds of local time since 1970-01-01T00:00, as in `timeline`.
+"""
+
+from datetime import date
+
+from .monthdays import SpecialDay, weekday_days
+from .timeline import DAY, EPOCH_ORDINAL, MAX_SECOND, MIN_SECOND
+
+__all__ = ["FIRST_YEAR", "CronFields"]
+
+FIRST_YEAR = 1970
+_LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_FEBRUARY = 2
+_ALL_WEEKDAYS = 0x7F
+_DAYS_OF_ANY_MONTH = (1 << 28) - 1
+
+
+class CronFields:
+    """The readings that a cron expression matches (cron-rules 5 and 6).
+
+    ``years`` is None where any year matches. ``both_days`` says that the day of the month and the weekday must both
+    match; otherwise either suffices.
+    """
+
+    __slots__ = (
+        "_month",
+        "both_days",
+        "days",
+        "hours",
+        "minutes",
+        "months",
+        "seconds",
+        "special_days",
+        "special_weekdays",
+        "weekdays",
+        "years",
+    )
+
+    def __init__(
+        self,
+        seconds: int,
+        minutes: int,
+        hours: int,
+        days: int,
+        months: int,
+        weekdays: int,
+        years: int | None,
+        both_days: bool,
+        special_days: tuple[SpecialDay, ...],
+        special_weekdays: tuple[SpecialDay, ...],
+    ) -> None:
+        self.seconds = seconds
+        self.minutes = minutes
+        self.hours = hours
+        self.days = days
+        self.months = months
+        self.weekdays = weekdays
+        self.years = years
+        self.both_days = both_days
+        self.special_days = special_days
+        self.special_weekdays = special_weekdays
+        self._month = _NO_MONTH
+
+    def values(self) -> tuple[object, ...]:
+        """All that the fields say, for comparing and hashing."""
+        return (
+            self.seconds,
+            self.minutes,
+            self.hours,
+            self.days,
+            self.months,
+            self.weekdays,
+            self.years,
+            self.both_days,
+            self.special_days,
+            self.special_weekdays,
+        )
+
+    def first(self, reading: int) -> int | None:
+        """The least matching reading at or after ``reading``."""
+        if reading < MIN_SECOND:
+            reading = MIN_SECOND
+        elif reading > MAX_SECOND:
+            return None
+        day, second = divmod(reading, DAY)
+        if self._matches(day):
+            time = self._time_from(second)
+            if time is not None:
+                return day * DAY + time
+        found = self._day_from(day + 1)
+        return None if found is None else found * DAY + self.first_time()
+
+    def last(self, reading: int) -> int | None:
+        """The greatest matching reading at or before ``reading``."""
+        if reading > MAX_SECOND:
+            reading = MAX_SECOND
+        elif reading < MIN_SECOND:
+            return None
+        day, second = divmod(reading, DAY)
+        if self._matches(day):
+            time = self._time_until(second)
+            if time is not None:
+                return day * DAY + time
+        found = self._day_until(day - 1)
+        return None if found is None else found * DAY + self.last_time()
+
+    def count(self, low: int, high: int) -> int:
+        """How many readings in ``[low, high)`` match."""
+        low, high = max(low, MIN_SECOND), min(high, MAX_SECOND + 1)
+        if low >= high:
+            return 0
+        first_day, early = divmod(low, DAY)
+        last_day, late = divmod(high, DAY)
+        total = self._count_days(first_day, last_day) * self.times_a_day()
+        if early and self._matches(first_day):
+            total -= self._count_times(early)
+        if late and self._matches(last_day):
+            total += self._count_times(late)
+        return total
+
+    def month_days(self, first: int, length: int) -> int:
+        """The days that match in a month of this shape, as a mask, whichever month it is."""
+        days = self.days & ((1 << length) - 1)
+        weekdays = weekday_days(first, length, self.weekdays)
+        for rule, a, b in self.special_days:
+            days |= rule(first, length, a, b)
+        for rule, a, b in self.special_weekdays:
+            weekdays |= rule(first, length, a, b)
+        return days & weekdays if self.both_days else days | weekdays
+
+    def is_possible(self) -> bool:
+        """Whether any reading at all matches."""
+        return self._fits_a_month() and (self.years is None or self._day_from(MIN_SECOND // DAY) is not None)
+
+    def _fits_a_month(self) -> bool:
+        if self.weekdays if not self.both_days else self.weekdays == _ALL_WEEKDAYS and self.days & _DAYS_OF_ANY_MONTH:
+            return True
+        lengths = set()
+        for month in range(1, 13):
+            if self.months >> month & 1:
+                lengths.add(_LENGTHS[month])
+                lengths.add(29 if month == _FEBRUARY else _LENGTHS[month])
+        return any(self.month_days(first, length) for length in lengths for first in range(7))
+
+    # Times of a day
+
+    def times_a_day(self) -> int:
+        """How often a matching day runs."""
+        return self.seconds.bit_count() * self.minutes.bit_count() * self.hours.bit_count()
+
+    def first_time(self) -> int:
+        """The first time of a matching day, in seconds."""
+        return _lowest(self.hours) * 3600 + _lowest(self.minutes) * 60 + _lowest(self.seconds)
+
+    def last_time(self) -> int:
+        """The last time of a matching day, in seconds."""
+        return _highest(self.hours) * 3600 + _highest(self.minutes) * 60 + _highest(self.seconds)
+
+    def _time_from(self, time: int) -> int | None:
+        hour, rest = divmod(time, 3600)
+        if self.hours >> hour & 1:
+            minute, second = divmod(rest, 60)
+            if self.minutes >> minute & 1:
+                later = self.seconds >> second
+                if later:
+                    return time + _lowest(later)
+            later = self.minutes >> (minute + 1)
+            if later:
+                return time - second + 60 * (_lowest(later) + 1) + _lowest(self.seconds)
+        later = self.hours >> (hour + 1)
+        if later:
+            return (hour + 1 + _lowest(later)) * 3600 + _lowest(self.minutes) * 60 + _lowest(self.seconds)
+        return None
+
+    def _time_until(self, time: int) -> int | None:
+        hour, rest = divmod(time, 3600)
+        if self.hours >> hour & 1:
+            minute, second = divmod(rest, 60)
+            if self.minutes >> minute & 1:
+                earlier = self.seconds & ((2 << second) - 1)
+                if earlier:
+                    return time - second + _highest(earlier)
+            earlier = self.minutes & ((1 << minute) - 1)
+            if earlier:
+                return hour * 3600 + _highest(earlier) * 60 + _highest(self.seconds)
+        earlier = self.hours & ((1 << hour) - 1)
+        if earlier:
+            return _highest(earlier) * 3600 + _highest(self.minutes) * 60 + _highest(self.seconds)
+        return None
+
+    def _count_times(self, before: int) -> int:
+        hour, rest = divmod(before, 3600)
+        minute, second = divmod(rest, 60)
+        per_minute = self.seconds.bit_count()
+        total = _below(self.hours, hour) * self.minutes.bit_count() * per_minute
+        if self.hours >> hour & 1:
+            total += _below(self.minutes, minute) * per_minute
+            if self.minutes >> minute & 1:
+                total += _below(self.seconds, second)
+        return total
+
+    # Days, counted from 1970-01-01
+
+    def _matches(self, day: int) -> bool:
+        base, length, mask, _, _ = self._month
+        if not base <= day < base + length:
+            base, _, mask, _, _ = self._month_of(day)
+        return bool(mask >> (day - base) & 1)
+
+    def _day_from(self, day: int) -> int | None:
+        base, length, mask, year, month = self._month
+        if not base <= day < base + length:
+            if day > MAX_SECOND // DAY:
+                return None
+            base, length, mask, year, month = self._month_of(day)
+        later = mask >> (day - base)
+        while not later:
+            later_months = self.months >> (month + 1)
+            if later_months and self._year_matches(year):
+                month += 1 + _lowest(later_months)
+            else:
+                following = self._year_from(year + 1)
+                if following is None:
+                    return None
+                year, month = following, _lowest(self.months)
+            day, _, later, _, _ = self._enter(year, month)
+        return day + _lowest(later)
+
+    def _day_until(self, day: int) -> int | None:
+        base, length, mask, year, month = self._month
+        if not base <= day < base + length:
+            if day < MIN_SECOND // DAY:
+                return None
+            base, length, mask, year, month = self._month_of(day)
+        earlier = mask & ((2 << (day - base)) - 1)
+        while not earlier:
+            earlier_months = self.months & ((1 << month) - 1)
+            if earlier_months and self._year_matches(year):
+                month = _highest(earlier_months)
+            else:
+                preceding = self._year_until(year - 1)
+                if preceding is None:
+                    return None
+                year, month = preceding, _highest(self.months)
+            base, _, earlier, _, _ = self._enter(year, month)
+        return base + _highest(earlier)
+
+    def _count_days(self, low: int, high: int) -> int:
+        total = 0
+        day = self._day_from(low)
+        while day is not None and day < high:
+            base, length, mask, _, _ = self._month
+            if not base <= day < base + length:
+                base, length, mask, _, _ = self._month_of(day)
+            total += (mask >> (day - base) & ((1 << max(0, high - day)) - 1)).bit_count()
+            day = self._day_from(base + length)
+        return total
+
+    # Months
+
+    def _month_of(self, day: int) -> tuple[int, int, int, int, int]:
+        when = date.fromordinal(day + EPOCH_ORDINAL)
+        return self._enter(when.year, when.month)
+
+    def _enter(self, year: int, month: int) -> tuple[int, int, int, int, int]:
+        """(first day, length, mask of matching days, year, month), remembered as the current month."""
+        base = date(year, month, 1).toordinal() - EPOCH_ORDINAL
+        length = _LENGTHS[month]
+        if month == _FEBRUARY and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0):
+            length = 29
+        matches = self.months >> month & 1 and self._year_matches(year)
+        mask = self.month_days((base + 4) % 7, length) if matches else 0  # 1970-01-01 was a Thursday
+        self._month = entered = (base, length, mask, year, month)
+        return entered
+
+    # Years
+
+    def _year_matches(self, year: int) -> bool:
+        return self.years is None or (year >= FIRST_YEAR and bool(self.years >> (year - FIRST_YEAR) & 1))
+
+    def _year_from(self, year: int) -> int | None:
+        if self.years is None:
+            return year if year <= date.max.year else None
+        year = max(year, FIRST_YEAR)
+        later = self.years >> (year - FIRST_YEAR)
+        return year + _lowest(later) if later else None
+
+    def _year_until(self, year: int) -> int | None:
+        if self.years is None:
+            return year if year >= date.min.year else None
+        earlier = self.years & ((2 << (year - FIRST_YEAR)) - 1) if year >= FIRST_YEAR else 0
+        return FIRST_YEAR + _highest(earlier) if earlier else None
+
+
+_NO_MONTH = (0, 0, 0, 0, 0)
+
+
+def _lowest(mask: int) -> int:
+    return (mask & -mask).bit_length() - 1
+
+
+def _highest(mask: int) -> int:
+    return mask.bit_length() - 1
+
+
+def _below(mask: int, value: int) -> int:
+    return (mask & ((1 << value) - 1)).bit_count()

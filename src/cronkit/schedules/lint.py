@@ -1,0 +1,194 @@
+"""Findings: what in a schedule is legal, but may surprise its author."""
+
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from cronkit.clock import utc_now
+
+from .describe import MONTHS, join_words, values_of
+from .fields import CronFields
+from .timeline import DAY, MAX_SECOND, Segment, Timeline, timeline_of
+from .wallclock import Policy, Readings, owned_from
+
+if TYPE_CHECKING:
+    from .cron import Cron
+    from .zoned import ZonedSchedule
+
+__all__ = ["Finding", "Surprise", "clock_changes", "lint_cron", "many_runs", "never_runs"]
+
+BUSY = 1_440
+"""So many runs a day, one a minute, are worth a remark."""
+_LOOK_AHEAD = 400 * DAY
+_CYCLES = {"second": 60, "minute": 60, "hour": 24, "month": 12}
+_ALL_WEEKDAYS, _ALL_HOURS = (1 << 7) - 1, (1 << 24) - 1
+
+
+class Surprise(Enum):
+    """The kinds of findings."""
+
+    DAYS_ARE_OR_ED = "days-are-or-ed"
+    """Day of the month and weekday are both given, and either suffices."""
+    SKIPPED_TIME = "skipped-time"
+    """A time does not exist on the day of the next change of clocks."""
+    REPEATED_TIME = "repeated-time"
+    """A time happens twice on the day of the next change of clocks."""
+    UNEVEN_STEP = "uneven-step"
+    """A step does not divide its range, so the last distance is shorter."""
+    MANY_RUNS = "many-runs"
+    """1,440 runs a day or more."""
+    MISSING_DAY = "missing-day"
+    """Some months lack the day."""
+    NEVER_RUNS = "never-runs"
+    """There is no occurrence left."""
+
+
+class Finding(NamedTuple):
+    """One finding: its kind, what it says, and the field or the local time it is about, where there is one."""
+
+    kind: Surprise
+    message: str
+    field: str | None = None
+    at: datetime | None = None
+
+
+def lint_cron(cron: "Cron", fields: CronFields, policy: Policy, after: datetime | None) -> tuple[Finding, ...]:
+    """The findings of a cron schedule, in a fixed order."""
+    found = [*_or_ed_days(fields), *_missing_days(fields), *_uneven_steps(cron.text, cron.dialect)]
+    found += many_runs(fields.times_a_day())
+    if after is not None or cron.tz is not None:
+        after = after or utc_now()
+        hours_matter = fields.hours != _ALL_HOURS
+        found += clock_changes(cron, fields, policy, after) if hours_matter else []
+        found += never_runs(cron.next(after))
+    return tuple(found)
+
+
+def many_runs(runs: int) -> list[Finding]:
+    return [Finding(Surprise.MANY_RUNS, f"{runs:,} runs a day")] if runs >= BUSY else []
+
+
+def never_runs(following: datetime | None) -> list[Finding]:
+    return [] if following is not None else [Finding(Surprise.NEVER_RUNS, "there is no occurrence left")]
+
+
+def clock_changes(schedule: "ZonedSchedule", readings: Readings, policy: Policy, after: datetime) -> list[Finding]:
+    """What the next change of each direction does to the readings it skips or repeats."""
+    timeline = timeline_of(schedule.tz)
+    if schedule.tz is None:
+        return []
+    delta = after - timeline.origin
+    instant = delta.days * DAY + delta.seconds
+    end = min(instant + _LOOK_AHEAD, MAX_SECOND)
+    gap = fold = None
+    segment = timeline.segment_at(instant)
+    while segment.end <= end and (gap is None or fold is None):
+        segment = timeline.segment_at(segment.end)
+        if segment.offset > segment.before and gap is None:
+            gap = segment
+        elif segment.offset < segment.before and fold is None:
+            fold = segment
+    found = []
+    if gap is not None:
+        found += _skipped(timeline, gap, readings, policy)
+    if fold is not None:
+        found += _repeated(timeline, fold, readings, policy)
+    return found
+
+
+def _skipped(timeline: Timeline, gap: Segment, readings: Readings, policy: Policy) -> list[Finding]:
+    reading = readings.first(gap.start + gap.before)
+    if reading is None or reading >= gap.start + gap.offset:
+        return []
+    lost = _naive(reading)
+    if owned_from(gap, policy) <= reading:
+        runs = f"runs at {_naive(gap.start + gap.offset):%H:%M}"
+    else:
+        runs = "does not run"
+    return [
+        Finding(
+            Surprise.SKIPPED_TIME,
+            f"{lost:%H:%M} does not exist on {lost:%Y-%m-%d}: {runs}",
+            at=timeline.local(gap.start, gap),
+        )
+    ]
+
+
+def _repeated(timeline: Timeline, fold: Segment, readings: Readings, policy: Policy) -> list[Finding]:
+    reading = readings.first(fold.start + fold.offset)
+    if reading is None or reading >= fold.start + fold.before:
+        return []
+    twice = _naive(reading)
+    runs = "runs at both" if owned_from(fold, policy) <= reading else "runs at the first only"
+    return [
+        Finding(
+            Surprise.REPEATED_TIME,
+            f"{twice:%H:%M} happens twice on {twice:%Y-%m-%d}: {runs}",
+            at=timeline.local(fold.start, fold),
+        )
+    ]
+
+
+def _naive(reading: int) -> datetime:
+    naive = timeline_of(None)
+    return naive.local(reading, naive.segment_at(reading))
+
+
+def _or_ed_days(fields: CronFields) -> list[Finding]:
+    if fields.both_days:
+        return []
+    return [
+        Finding(
+            Surprise.DAYS_ARE_OR_ED,
+            "runs when either day field matches; write + before day-of-week to ask for both",
+            "day-of-week",
+        )
+    ]
+
+
+def _missing_days(fields: CronFields) -> list[Finding]:
+    days = values_of(fields.days, 1)
+    if not fields.both_days or fields.special_days or not days or days[0] <= 28:
+        return []
+    months = values_of(fields.months)
+    short = [month for month in months if days[0] > (29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31)]
+    words = [MONTHS[month] for month in short]
+    if days[0] == 29 and 2 in months:
+        words = ["February of most years"]
+    if not words:
+        return []
+    return [
+        Finding(
+            Surprise.MISSING_DAY, f"there is no day {days[0]} in {join_words(words)}: does not run then", "day-of-month"
+        )
+    ]
+
+
+def _uneven_steps(text: str, dialect_name: str) -> list[Finding]:
+    from .dialects import DIALECTS
+
+    dialect = DIALECTS[dialect_name]
+    parts = text.split()
+    layout = dialect.layouts.get(len(parts))
+    if layout is None:
+        return []
+    found = []
+    for kind, place in zip(dialect.kinds, layout, strict=True):
+        size = _CYCLES.get(kind.name)
+        if place < 0 or size is None:
+            continue
+        for item in parts[place].split(","):
+            start, _, step = item.partition("/")
+            if step and "-" not in start and size % int(step):
+                found.append(_uneven(kind.name, item, size, int(step)))
+    return found
+
+
+def _uneven(field: str, item: str, size: int, step: int) -> Finding:
+    if step >= size:
+        return Finding(Surprise.UNEVEN_STEP, f"{item} never takes a second step within {size} {field}s", field)
+    return Finding(
+        Surprise.UNEVEN_STEP,
+        f"{item} does not divide {size} {field}s: the last distance is {size % step}, not {step}",
+        field,
+    )

@@ -1,0 +1,202 @@
+"""`ZonedSchedule`: what the schedules written in local time have in common."""
+
+from datetime import datetime, tzinfo
+from typing import Any, Self
+
+from cronkit.clock import utc_now
+from cronkit.errors import ScheduleError
+
+from .moments import MAX_OCCURRENCES, checked_number, no_datetime, read_moment
+from .schedule import Schedule, Value, budget_error, no_zone
+from .timeline import DAY, MAX_SECOND, MIN_SECOND, Timeline, timeline_of
+from .wallclock import Policy, Readings, count_instants, next_instant, previous_instant
+from .zones import resolve_zone, same_zone
+
+__all__ = ["ZonedSchedule"]
+
+HORIZON = 146_097 * DAY
+"""Rule 18: nothing is looked for further away than 400 Gregorian years, after which the calendar repeats."""
+
+_set = object.__setattr__
+
+
+class ZonedSchedule(Value, Schedule):
+    """Readings of a local clock, within a window ``[start, end)``, in a zone or in none yet.
+
+    Without a zone it takes and returns naive datetimes, and the window is naive too (rule 4).
+    """
+
+    __slots__ = ("_from", "_policy", "_readings", "_until", "end", "start", "tz")
+
+    tz: tzinfo | None
+    start: datetime | None
+    end: datetime | None
+    _readings: Readings
+    _policy: Policy
+    _from: int
+    _until: int
+
+    def _set_zone(self, tz: tzinfo | None, start: datetime | None, end: datetime | None) -> None:
+        """Place the schedule in a zone; a naive ``start`` or ``end`` is read on that zone's clock."""
+        first, until = MIN_SECOND, MAX_SECOND + 1
+        if start is not None or end is not None:
+            timeline = timeline_of(tz)
+            if start is not None:
+                first, start = _edge(start, timeline, "start")
+            if end is not None:
+                until, end = _edge(end, timeline, "end")
+            if start is not None and end is not None and first >= until:
+                raise ScheduleError("the end does not lie after the start", field="end", hint="give a later end")
+        _set(self, "tz", tz)
+        _set(self, "start", start)
+        _set(self, "end", end)
+        _set(self, "_from", first)
+        _set(self, "_until", until)
+
+    @property
+    def is_bound(self) -> bool:
+        return self.tz is not None
+
+    def bind(self, *, tz: tzinfo | str | None = None, now: datetime | None = None) -> Self:
+        if self.tz is not None or tz is None:
+            return self
+        return self._in_zone(resolve_zone(tz))
+
+    def _in_zone(self, tz: tzinfo) -> Self:
+        """A copy of this schedule, which has no zone, in ``tz``."""
+        raise NotImplementedError
+
+    def next(self, after: datetime | None = None) -> datetime | None:
+        timeline = timeline_of(self.tz)
+        second = self._second(after, timeline, "after")
+        if second < self._from:
+            second = self._from - 1
+        found = next_instant(self._readings, timeline, self._policy, second)
+        if found is None:
+            return None
+        instant, segment = found
+        if instant >= self._until or instant - second > HORIZON:
+            return None
+        return timeline.local(instant, segment)
+
+    def previous(self, before: datetime | None = None) -> datetime | None:
+        timeline = timeline_of(self.tz)
+        second = min(self._second(before, timeline, "before", up=True), self._until)
+        found = previous_instant(self._readings, timeline, self._policy, second)
+        if found is None:
+            return None
+        instant, segment = found
+        if instant < self._from or second - instant > HORIZON:
+            return None
+        return timeline.local(instant, segment)
+
+    def upcoming(self, n: int, after: datetime | None = None) -> list[datetime]:
+        if checked_number(n, "n") > MAX_OCCURRENCES:
+            raise budget_error(n, MAX_OCCURRENCES)
+        timeline = timeline_of(self.tz)
+        second = max(self._second(after, timeline, "after"), self._from - 1)
+        return self._walk(timeline, second, n, HORIZON)
+
+    def between(self, a: datetime, b: datetime, limit: int = MAX_OCCURRENCES) -> list[datetime]:
+        timeline = timeline_of(self.tz)
+        low, high = self._window(a, b, timeline)
+        total = count_instants(self._readings, timeline, self._policy, low, high)
+        if total > checked_number(limit, "limit"):
+            raise budget_error(total, limit)
+        return self._walk(timeline, low - 1, total, MAX_SECOND - MIN_SECOND)
+
+    def count(self, a: datetime, b: datetime) -> int:
+        timeline = timeline_of(self.tz)
+        return count_instants(self._readings, timeline, self._policy, *self._window(a, b, timeline))
+
+    def _walk(self, timeline: Timeline, second: int, n: int, horizon: int) -> list[datetime]:
+        """The next ``n`` occurrences after an instant, as far as no two lie ``horizon`` apart."""
+        readings, policy, until, local = self._readings, self._policy, self._until, timeline.local
+        found: list[datetime] = []
+        while len(found) < n:
+            hit = next_instant(readings, timeline, policy, second)
+            if hit is None or hit[0] >= until or hit[0] - second > horizon:
+                break
+            second, segment = hit
+            found.append(local(second, segment))
+        return found
+
+    def _window(self, a: datetime, b: datetime, timeline: Timeline) -> tuple[int, int]:
+        low, high = self._second(a, timeline, "a", up=True), self._second(b, timeline, "b", up=True)
+        return max(low, self._from), min(high, self._until)
+
+    def _second(self, moment: datetime | None, timeline: Timeline, field: str, up: bool = False) -> int:
+        """The whole second at or before a moment (``up``: at or after it)."""
+        if moment is None and field in ("after", "before"):
+            if timeline.tz is None:
+                raise no_zone(field)
+            moment = utc_now()
+        try:
+            delta = moment - timeline.origin  # type: ignore[operator]
+            second = delta.days * DAY + delta.seconds
+        except (TypeError, AttributeError):
+            raise _mismatch(moment, timeline, field) from None
+        return second + 1 if up and delta.microseconds else second
+
+    def _identity(self) -> tuple[object, ...]:
+        """All that tells this schedule from others, but for its zone."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._identity() == other._identity() and same_zone(self.tz, other.tz)
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self._identity()))
+
+    def _window_json(self) -> dict[str, Any]:
+        return {
+            name: moment.isoformat()
+            for name, moment in (("start", self.start), ("end", self.end))
+            if moment is not None
+        }
+
+
+def read_edge(value: object, field: str) -> datetime | None:
+    """A ``start`` or ``end`` as it is given."""
+    return None if value is None else read_moment(value, field)
+
+
+def _edge(moment: datetime, timeline: Timeline, field: str) -> tuple[int, datetime]:
+    """The first whole second of a window's edge, and the edge itself in the timeline's zone."""
+    aware = moment.utcoffset() is not None
+    if timeline.tz is None:
+        if aware:
+            raise ScheduleError(
+                f"the {field} has a UTC offset, but the schedule has no zone", field=field, hint="give tz= as well"
+            )
+        moment = moment.replace(tzinfo=None)
+        delta = moment - timeline.origin
+    elif aware:
+        delta = moment - timeline.origin
+    else:
+        delta = moment.replace(tzinfo=None) - datetime(1970, 1, 1)
+    second = delta.days * DAY + delta.seconds
+    if timeline.tz is not None and not aware:
+        instant = timeline.first_instant(second)
+        if instant > MAX_SECOND:
+            raise ScheduleError(f"the {field} is out of range", field=field, hint="give a year from 1 to 9999")
+        moment = timeline.local(instant, timeline.segment_at(instant)).replace(microsecond=moment.microsecond)
+        second = instant
+    return second + (1 if delta.microseconds else 0), moment
+
+
+def _mismatch(moment: object, timeline: Timeline, field: str) -> ScheduleError:
+    """Why a moment cannot be compared with a schedule's own time."""
+    if not isinstance(moment, datetime):
+        return no_datetime(moment, field)
+    if timeline.tz is None:
+        return ScheduleError(
+            f"{field} has a UTC offset, but the schedule has no zone",
+            field=field,
+            hint="give the schedule tz=, or bind(tz=...)",
+        )
+    return ScheduleError(
+        f"{field} has no UTC offset, but the schedule has a zone", field=field, hint="give an aware datetime"
+    )
