@@ -1,18 +1,18 @@
 """`Cron`: a schedule written as a cron expression."""
 
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from typing import Any, Self
 
 from cronkit.errors import ScheduleError
-
-from .describe import describe_cron
-from .dialects import DIALECTS
-from .expression import read_expression
-from .fields import CronFields
-from .lint import Finding, lint_cron
-from .wallclock import Policy
-from .zoned import ZonedSchedule, read_edge
-from .zones import resolve_zone, same_zone, zone_name
+from cronkit.schedules.describe import describe_cron
+from cronkit.schedules.dialects import DIALECTS
+from cronkit.schedules.expression import read_expression
+from cronkit.schedules.fields import CronFields
+from cronkit.schedules.lint import Finding, lint_cron
+from cronkit.schedules.wallclock import Policy
+from cronkit.schedules.zoned import ZonedSchedule, read_edge
+from cronkit.schedules.zones import resolve_zone, same_zone, zone_name
 
 __all__ = ["Cron"]
 
@@ -54,13 +54,10 @@ class Cron(ZonedSchedule):
         start: datetime | str | None = None,
         end: datetime | str | None = None,
     ) -> None:
-        if dst not in _DST:
-            raise _no_choice("dst", dst, _DST)
-        rules = DIALECTS.get(dialect) if isinstance(dialect, str) else None
-        if rules is None:
-            raise _no_choice("dialect", dialect, tuple(DIALECTS))
-        if seed is not None and not isinstance(seed, str):
-            raise ScheduleError(f"{type(seed).__name__} is no seed", field="seed", hint="give a str")
+        rules = DIALECTS[_choice("dialect", dialect, DIALECTS)]
+        _choice("dst", dst, _DST)
+        if seed is not None:
+            _check_seed(seed)
         expression, zone_text, fields, interval_like = read_expression(text, rules, seed)
         zone = None if tz is None else resolve_zone(tz)
         if zone_text is not None:
@@ -153,6 +150,13 @@ def _uses_hash(text: str) -> bool:
     return text[0] != "@" and "H" in text.upper().replace("THU", "")
 
 
-def _no_choice(field: str, value: object, choices: tuple[str, ...]) -> ScheduleError:
+def _choice(field: str, value: object, choices: Iterable[str]) -> str:
+    if isinstance(value, str) and value in choices:
+        return value
     shown = ascii(value)[:40] if isinstance(value, str) else type(value).__name__
-    return ScheduleError(f"{shown} is not known", field=field, hint=f"write one of {', '.join(choices)}")
+    raise ScheduleError(f"{shown} is not known", field=field, hint=f"write one of {', '.join(choices)}")
+
+
+def _check_seed(seed: object) -> None:
+    if not isinstance(seed, str):
+        raise ScheduleError(f"{type(seed).__name__} is no seed", field="seed", hint="give a str")

@@ -2,15 +2,37 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, tzinfo
+from itertools import pairwise
 
-from .fields import FIRST_YEAR, CronFields
-from .monthdays import SpecialDay, last_day, last_weekday, nearest_workday, nearest_workday_to_last, nth_weekday
-from .zones import zone_title
+from cronkit.schedules.fields import FIRST_YEAR, CronFields
+from cronkit.schedules.monthdays import (
+    SpecialDay,
+    last_day,
+    last_weekday,
+    nearest_workday,
+    nearest_workday_to_last,
+    nth_weekday,
+)
+from cronkit.schedules.zones import zone_title
 
 __all__ = ["describe_cron", "join_words", "moment_text", "ordinal", "sentence", "values_of"]
 
-MONTHS = ("", *"January February March April May June July August September October November December".split())
-WEEKDAYS = tuple("Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split())
+MONTHS = (
+    "",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _NTH = ("", "first", "second", "third", "fourth", "fifth")
 _MAX_TIMES = 6
 _ALL_HOURS, _ALL_SIXTY, _ALL_DAYS, _ALL_MONTHS, _ALL_WEEKDAYS = (
@@ -131,7 +153,7 @@ def _even_step(values: list[int]) -> int | None:
     if len(values) < 2:
         return None
     step = values[1] - values[0]
-    return step if all(b - a == step for a, b in zip(values, values[1:], strict=False)) else None
+    return step if all(b - a == step for a, b in pairwise(values)) else None
 
 
 # Days, months and years
@@ -140,7 +162,7 @@ def _even_step(values: list[int]) -> int | None:
 def _days(fields: CronFields) -> str:
     every_day = fields.days == _ALL_DAYS
     every_weekday = fields.weekdays == _ALL_WEEKDAYS
-    if every_day and every_weekday or (not fields.both_days and (every_day or every_weekday)):
+    if (every_day and every_weekday) or (not fields.both_days and (every_day or every_weekday)):
         return ""
     weekdays = _weekdays(fields)
     if every_day:

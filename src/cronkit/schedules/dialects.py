@@ -1,11 +1,12 @@
 """The four dialects of cron, as data (cron-rules, "Named dialects")."""
 
-from .grammar import FieldKind
+from cronkit.schedules.describe import MONTHS, WEEKDAYS
+from cronkit.schedules.grammar import FieldKind
 
 __all__ = ["DIALECTS", "Dialect"]
 
-_MONTHS = {name: i for i, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
-_WEEKDAYS = {name: i for i, name in enumerate("SUN MON TUE WED THU FRI SAT".split())}
+_MONTHS = {month.upper()[:3]: number for number, month in enumerate(MONTHS) if month}
+_WEEKDAYS = {weekday.upper()[:3]: number for number, weekday in enumerate(WEEKDAYS)}
 
 _ALIASES = {
     "@YEARLY": "0 0 1 1 *",

@@ -3,11 +3,10 @@
 from typing import NamedTuple
 
 from cronkit.errors import ScheduleError
-
-from .dialects import ABSENT, Dialect
-from .fields import FIRST_YEAR, CronFields
-from .grammar import Refused, read_field
-from .monthdays import SpecialDay
+from cronkit.schedules.dialects import ABSENT, Dialect
+from cronkit.schedules.fields import FIRST_YEAR, CronFields
+from cronkit.schedules.grammar import Refused, read_field
+from cronkit.schedules.monthdays import SpecialDay
 
 __all__ = ["MAX_LENGTH", "Expression", "plain_text", "read_expression"]
 
@@ -73,7 +72,7 @@ def _without_tabs(text: str, field: str) -> str:
         if not (character.isascii() and character.isprintable()):
             shown = "".join(c if c.isprintable() else "?" for c in text)
             raise ScheduleError(
-                f"the character {ascii(character)} is not taken",
+                f"the character {character!a} is not taken",
                 field=field,
                 text=shown,
                 column=index + 1,
@@ -94,7 +93,7 @@ def _read_fields(seven: list[str], dialect: Dialect, seed: str | None, given: st
             elif text.isdigit():
                 value = kind.value(text)
                 masks.append(1 << value if value is not None else 0)
-            elif index == _DAY or index == _WEEKDAY:
+            elif index in (_DAY, _WEEKDAY):
                 masks.append(_read_days(text, index, dialect, seed, specials[index == _WEEKDAY]))
             else:
                 masks.append(read_field(text, kind, seed, specials[0]))

@@ -6,8 +6,8 @@ Every field is an integer whose bit v stands for the value v, except ``days`` (b
 
 from datetime import date
 
-from .monthdays import SpecialDay, weekday_days
-from .timeline import DAY, EPOCH_ORDINAL, MAX_SECOND, MIN_SECOND
+from cronkit.schedules.monthdays import SpecialDay, weekday_days
+from cronkit.schedules.timeline import DAY, EPOCH_ORDINAL, MAX_SECOND, MIN_SECOND
 
 __all__ = ["FIRST_YEAR", "CronFields"]
 

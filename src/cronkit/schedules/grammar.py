@@ -4,7 +4,14 @@ The reader is written for texts that are right: what is refused raises `Refused`
 caller finds its column only then.
 """
 
-from .monthdays import SpecialDay, last_day, last_weekday, nearest_workday, nearest_workday_to_last, nth_weekday
+from cronkit.schedules.monthdays import (
+    SpecialDay,
+    last_day,
+    last_weekday,
+    nearest_workday,
+    nearest_workday_to_last,
+    nth_weekday,
+)
 
 __all__ = ["FieldKind", "Refused", "read_field"]
 
@@ -173,10 +180,10 @@ def _read_hash(item: str, start: str, step: int, kind: FieldKind, seed: str | No
         if start[:2] != "H(" or start[-1] != ")":
             raise Refused(f"{item!r} is no form of H", item, "write H, H/n, H(a-b) or H(a-b)/n")
         low_text, _, high_text = start[2:-1].partition("-")
-        limits = kind.value(low_text), kind.value(high_text)
-        if limits[0] is None or limits[1] is None or limits[0] > limits[1]:
+        lowest, highest = kind.value(low_text), kind.value(high_text)
+        if lowest is None or highest is None or lowest > highest:
             raise Refused(f"{start} needs a range from low to high", item, f"write H({low}-{high})")
-        low, high = limits
+        low, high = lowest, highest
     if seed is None:
         raise Refused("H needs a seed", item, 'give seed="...", such as the id of the job')
     number = _stable_hash(seed, kind.name)

@@ -5,15 +5,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from cronkit.clock import utc_now
-
-from .describe import MONTHS, join_words, values_of
-from .fields import CronFields
-from .timeline import DAY, MAX_SECOND, Segment, Timeline, timeline_of
-from .wallclock import Policy, Readings, owned_from
+from cronkit.schedules.describe import MONTHS, join_words, values_of
+from cronkit.schedules.fields import CronFields
+from cronkit.schedules.timeline import DAY, MAX_SECOND, Segment, Timeline, timeline_of
+from cronkit.schedules.wallclock import Policy, Readings, owned_from
 
 if TYPE_CHECKING:
-    from .cron import Cron
-    from .zoned import ZonedSchedule
+    from cronkit.schedules.cron import Cron
+    from cronkit.schedules.zoned import ZonedSchedule
 
 __all__ = ["Finding", "Surprise", "clock_changes", "lint_cron", "many_runs", "never_runs"]
 
@@ -101,10 +100,8 @@ def _skipped(timeline: Timeline, gap: Segment, readings: Readings, policy: Polic
     if reading is None or reading >= gap.start + gap.offset:
         return []
     lost = _naive(reading)
-    if owned_from(gap, policy) <= reading:
-        runs = f"runs at {_naive(gap.start + gap.offset):%H:%M}"
-    else:
-        runs = "does not run"
+    late = owned_from(gap, policy) <= reading
+    runs = f"runs at {_naive(gap.start + gap.offset):%H:%M}" if late else "does not run"
     return [
         Finding(
             Surprise.SKIPPED_TIME,
@@ -165,7 +162,7 @@ def _missing_days(fields: CronFields) -> list[Finding]:
 
 
 def _uneven_steps(text: str, dialect_name: str) -> list[Finding]:
-    from .dialects import DIALECTS
+    from cronkit.schedules.dialects import DIALECTS
 
     dialect = DIALECTS[dialect_name]
     parts = text.split()

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from cronkit.errors import ScheduleError
-
-from .timeline import DAY
+from cronkit.schedules.timeline import DAY
 
 __all__ = ["EPOCH", "MICRO", "checked_number", "from_micros", "micros", "no_datetime", "read_moment", "require_aware"]
 

@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from cronkit.errors import ScheduleError, SearchLimitError
-
-from .moments import MAX_OCCURRENCES, checked_number
+from cronkit.schedules.moments import MAX_OCCURRENCES, checked_number
 
 if TYPE_CHECKING:
-    from .lint import Finding
+    from cronkit.schedules.lint import Finding
 
 __all__ = ["Schedule", "budget_error"]
 
@@ -20,7 +19,7 @@ class Schedule(Protocol):
 
     Subclass it to get ``upcoming`` and ``between`` for free, or give an object of your own all of its methods.
     Instances are immutable values. Datetimes are aware, except where a schedule has no zone yet: such a one takes and
-    returns naive datetimes, and needs its ``after``. Wherever ``after`` or ``before`` is left out, the present is meant.
+    returns naive datetimes, and needs its ``after``. Where ``after`` or ``before`` is left out, the present is meant.
     """
 
     __slots__ = ()

@@ -14,7 +14,7 @@ So the instant of an owned reading is ``max(reading - offset, start)``, whicheve
 from enum import Enum
 from typing import Protocol
 
-from .timeline import DAY, MAX_SECOND, MIN_SECOND, Segment, Timeline
+from cronkit.schedules.timeline import DAY, MAX_SECOND, MIN_SECOND, Segment, Timeline
 
 __all__ = ["Policy", "Readings", "count_instants", "next_instant", "owned_from", "previous_instant"]
 

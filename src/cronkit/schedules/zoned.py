@@ -5,12 +5,11 @@ from typing import Any, Self
 
 from cronkit.clock import utc_now
 from cronkit.errors import ScheduleError
-
-from .moments import MAX_OCCURRENCES, checked_number, no_datetime, read_moment
-from .schedule import Schedule, Value, budget_error, no_zone
-from .timeline import DAY, MAX_SECOND, MIN_SECOND, Timeline, timeline_of
-from .wallclock import Policy, Readings, count_instants, next_instant, previous_instant
-from .zones import resolve_zone, same_zone
+from cronkit.schedules.moments import MAX_OCCURRENCES, checked_number, no_datetime, read_moment
+from cronkit.schedules.schedule import Schedule, Value, budget_error, no_zone
+from cronkit.schedules.timeline import DAY, MAX_SECOND, MIN_SECOND, Timeline, timeline_of
+from cronkit.schedules.wallclock import Policy, Readings, count_instants, next_instant, previous_instant
+from cronkit.schedules.zones import resolve_zone, same_zone
 
 __all__ = ["ZonedSchedule"]
 

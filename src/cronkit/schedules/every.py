@@ -1,0 +1,152 @@
+"""`Every`: an interval of elapsed time."""
+
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, Self
+
+from cronkit.clock import utc_now
+from cronkit.errors import ScheduleError
+from cronkit.schedules.describe import moment_text
+from cronkit.schedules.durations import describe_duration, format_duration, parse_duration
+from cronkit.schedules.expression import plain_text
+from cronkit.schedules.lint import Finding, many_runs, never_runs
+from cronkit.schedules.moments import MICRO, from_micros, micros, read_moment, require_aware
+from cronkit.schedules.schedule import Schedule, Value
+from cronkit.schedules.timeline import DAY, MAX_SECOND, MIN_SECOND
+
+__all__ = ["Every"]
+
+_set = object.__setattr__
+_MIN, _MAX = MIN_SECOND * MICRO, (MAX_SECOND + 1) * MICRO
+
+
+class Every(Value, Schedule):
+    """Instants a fixed ``period`` of elapsed time apart, in UTC (cron-rules I3 and I4).
+
+    ``period`` is a duration ("5m", "every 90s", "PT1H" or a timedelta). Without more the instants are aligned to
+    1970-01-01T00:00Z, so that every node works out the same ones. ``anchor`` aligns them to another instant;
+    ``start`` does so too, and is the first one. Occurrences lie in ``[start, end)``. The three are aware datetimes or
+    ISO text with an offset. Every search is O(1). Raises ScheduleError for what cannot mean an interval.
+    """
+
+    __slots__ = ("_anchor", "_from", "_period", "_until", "anchor", "end", "period", "start")
+
+    period: timedelta
+    start: datetime | None
+    end: datetime | None
+    anchor: datetime | None
+    _period: int
+    _anchor: int
+    _from: int
+    _until: int
+
+    def __init__(
+        self,
+        period: str | timedelta,
+        *,
+        start: datetime | str | None = None,
+        end: datetime | str | None = None,
+        anchor: datetime | str | None = None,
+    ) -> None:
+        _set(self, "period", _read_period(period))
+        _set(self, "_period", self.period // timedelta(microseconds=1))
+        for name, value in (("start", start), ("end", end), ("anchor", anchor)):
+            _set(self, name, None if value is None else require_aware(read_moment(value, name), name))
+        aligned = self.anchor or self.start
+        _set(self, "_anchor", micros(aligned) if aligned else 0)
+        _set(self, "_from", _MIN if self.start is None else micros(self.start))
+        _set(self, "_until", _MAX if self.end is None else micros(self.end))
+        if self._from >= self._until:
+            raise ScheduleError("the end does not lie after the start", field="end", hint="give a later end")
+
+    @property
+    def is_bound(self) -> bool:
+        return True
+
+    def bind(self, *, tz: tzinfo | str | None = None, now: datetime | None = None) -> Self:
+        return self
+
+    def next(self, after: datetime | None = None) -> datetime | None:
+        instant = max(_instant(after, "after"), max(self._from, _MIN) - 1)
+        following = self._anchor + ((instant - self._anchor) // self._period + 1) * self._period
+        return from_micros(following) if following < min(self._until, _MAX) else None
+
+    def previous(self, before: datetime | None = None) -> datetime | None:
+        instant = min(_instant(before, "before"), self._until, _MAX)
+        preceding = self._anchor + ((instant - 1 - self._anchor) // self._period) * self._period
+        return from_micros(preceding) if preceding >= max(self._from, _MIN) else None
+
+    def count(self, a: datetime, b: datetime) -> int:
+        low = max(_instant(a, "a"), self._from, _MIN)
+        high = min(_instant(b, "b"), self._until, _MAX)
+        return max(0, (high - 1 - self._anchor) // self._period - (low - 1 - self._anchor) // self._period)
+
+    def describe(self) -> str:
+        words = f"Every {describe_duration(self.period)}"
+        for joint, moment in (("from", self.start), ("before", self.end), ("in step with", self.anchor)):
+            if moment is not None:
+                words += f", {joint} {moment_text(from_micros(micros(moment)))} UTC"
+        return words
+
+    def lint(self, after: datetime | None = None) -> tuple[Finding, ...]:
+        return *many_runs(DAY * MICRO // self._period), *never_runs(self.next(after))
+
+    def to_json(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"type": "every", "period": format_duration(self.period)}
+        for name in ("start", "end", "anchor"):
+            moment = getattr(self, name)
+            if moment is not None:
+                found[name] = moment.isoformat()
+        return found
+
+    def _identity(self) -> tuple[int, ...]:
+        """Equal for all that denote the same instants: only the phase of the alignment counts."""
+        return self._period, self._anchor % self._period, self._from, self._until
+
+    def __eq__(self, other: object) -> bool:
+        return self._identity() == other._identity() if isinstance(other, Every) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(("Every", self._identity()))
+
+    def __str__(self) -> str:
+        return f"every {format_duration(self.period)}"
+
+    def __repr__(self) -> str:
+        given = [f", {name}={value!r}" for name, value in self.to_json().items() if name in ("start", "end", "anchor")]
+        return f"Every({format_duration(self.period)!r}{''.join(given)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self.period, self.start, self.end, self.anchor)
+
+
+def _restore(period: timedelta, start: Any, end: Any, anchor: Any) -> Every:
+    return Every(period, start=start, end=end, anchor=anchor)
+
+
+def _read_period(period: str | timedelta) -> timedelta:
+    if not isinstance(period, str):
+        return parse_duration(period)
+    text = plain_text(period, "duration")
+    word, blank, rest = text.partition(" ")
+    if word.lower() not in ("every", "@every"):
+        return parse_duration(text)
+    rest = rest.strip()
+    if rest.lower() in ("week", "day", "hour", "minute", "second", "millisecond"):
+        raise ScheduleError(
+            "the number is missing",
+            field="duration",
+            text=text,
+            column=text.index(rest) + 1,
+            hint=f'write "every 1 {rest}"',
+        )
+    if not blank or not rest:
+        raise ScheduleError(
+            f"nothing follows {word}", field="duration", text=text, column=len(text) + 1, hint=f'write "{word} 5m"'
+        )
+    return parse_duration(rest)
+
+
+def _instant(moment: datetime | None, field: str) -> int:
+    if moment is None and field in ("after", "before"):
+        moment = utc_now()
+    return micros(require_aware(moment, field))

@@ -1,0 +1,54 @@
+"""`parse_schedule`: a schedule from any text that spells one."""
+
+from datetime import timedelta, tzinfo
+
+from cronkit.errors import ScheduleError
+from cronkit.schedules.at import At
+from cronkit.schedules.cron import Cron
+from cronkit.schedules.durations import parse_duration
+from cronkit.schedules.every import Every
+from cronkit.schedules.expression import plain_text
+from cronkit.schedules.schedule import Schedule
+
+__all__ = ["parse_schedule"]
+
+
+def parse_schedule(
+    text: str,
+    *,
+    tz: tzinfo | str | None = None,
+    dialect: str = "default",
+    dst: str = "vixie",
+    seed: str | None = None,
+) -> Schedule:
+    """The schedule that ``text`` spells.
+
+    ``0 9 * * *``, ``@daily`` and ``CRON_TZ=Europe/Paris 0 9 * * *`` are `Cron`, read with ``dialect``, ``dst`` and
+    ``seed``; ``5m``, ``1h 30m``, ``every 5 minutes``, ``@every 90s`` and ``PT5M`` are `Every`; an ISO date-time and
+    ``now`` are `At`. ``tz`` is the zone of what needs one. Raises ScheduleError for anything else.
+    """
+    plain = plain_text(_as_text(text), "schedule")
+    lower = plain.lower()
+    if lower == "now" or plain[4:5] == "-":
+        return At(plain, tz=tz)
+    if lower.startswith(("every", "@every")) or (plain[0] in "Pp" and " " not in plain):
+        return Every(plain)
+    if _looks_like_duration(lower):
+        return Every(plain)
+    return Cron(plain, tz=tz, dialect=dialect, dst=dst, seed=seed)
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, timedelta):
+        raise ScheduleError("a timedelta is no text", field="schedule", hint="write Every(timedelta(...))")
+    if isinstance(value, Schedule):
+        raise ScheduleError("this is a schedule already", field="schedule", hint="use it as it is")
+    if isinstance(value, (int, float)):
+        parse_duration(value)  # type: ignore[arg-type]
+    return value
+
+
+def _looks_like_duration(text: str) -> bool:
+    """Whether text begins with a number and a unit, or is so short that it can be no cron expression."""
+    start = text.lstrip("0123456789.-+")
+    return text[0] not in "@*?" and "=" not in text and (start.lstrip(" ")[:1].isalpha() or len(text.split()) < 3)
