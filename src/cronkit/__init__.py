@@ -1,1 +1,80 @@
 """Schedules that are right to the second, and a scheduler that runs them in your own process."""
+
+from cronkit import errors, events
+from cronkit.errors import (
+    ConfigurationError,
+    CronkitError,
+    JobExistsError,
+    JobNotFoundError,
+    LifecycleError,
+    RunError,
+    RunNotFoundError,
+    ScheduleError,
+    SearchLimitError,
+)
+from cronkit.executors.coroutine import CoroutineExecutor
+from cronkit.executors.thread import ThreadExecutor
+from cronkit.jobs.attempt import RunContext, current_run
+from cronkit.jobs.job import Job
+from cronkit.jobs.outcome import Fail, RetryLater, Skip
+from cronkit.jobs.policies import Defaults, Missed, OnCrash, Overlap, Retry
+from cronkit.jobs.run import Run
+from cronkit.jobs.status import RunStatus
+from cronkit.scheduler import AsyncScheduler, Scheduler
+from cronkit.scheduler.handle import RunHandle
+from cronkit.schedules import (
+    At,
+    CalendarInterval,
+    Cron,
+    Every,
+    Finding,
+    Manual,
+    Schedule,
+    parse_duration,
+    parse_schedule,
+    schedule_from_json,
+)
+from cronkit.stores import MemoryStore
+
+__all__ = [
+    "AsyncScheduler",
+    "At",
+    "CalendarInterval",
+    "ConfigurationError",
+    "CoroutineExecutor",
+    "Cron",
+    "CronkitError",
+    "Defaults",
+    "Every",
+    "Fail",
+    "Finding",
+    "Job",
+    "JobExistsError",
+    "JobNotFoundError",
+    "LifecycleError",
+    "Manual",
+    "MemoryStore",
+    "Missed",
+    "OnCrash",
+    "Overlap",
+    "Retry",
+    "RetryLater",
+    "Run",
+    "RunContext",
+    "RunError",
+    "RunHandle",
+    "RunNotFoundError",
+    "RunStatus",
+    "Schedule",
+    "ScheduleError",
+    "Scheduler",
+    "SearchLimitError",
+    "Skip",
+    "ThreadExecutor",
+    "current_run",
+    "errors",
+    "events",
+    "parse_duration",
+    "parse_schedule",
+    "schedule_from_json",
+]

@@ -1,0 +1,117 @@
+"""What adding, updating, pausing, resuming and removing do to a job: pure decisions over its row.
+
+Each takes a row that is the caller's to change (``JobTable.load`` gives a copy) and returns the runs born of the
+change, to be written with it.
+"""
+
+from datetime import datetime, timedelta
+
+from cronkit.engine.planner import (
+    INSTANT,
+    NewId,
+    account_due,
+    account_paused,
+    due_time,
+    is_one_shot,
+    next_after,
+    refused,
+)
+from cronkit.jobs.job import JobRow, JobSpec, Pause, Revision
+from cronkit.jobs.keys import JobKey
+from cronkit.jobs.rules import REMOVED_REASON
+from cronkit.jobs.run import RunRow
+from cronkit.jobs.status import RunStatus
+
+HISTORY_LIMIT = 100
+"""How many of a job's newest revisions are kept."""
+JUST_PAST = timedelta(minutes=1)
+"""A one-shot no further than this in the past when it is added is late, not meaningless: it runs."""
+
+
+def create(spec: JobSpec, namespace: str, now: datetime, by: str | None) -> JobRow:
+    """A new job: occurrences at or after ``now`` count, and a one-shot that has only just passed."""
+    job = JobRow(JobKey(namespace, spec.id, 0), spec, now)
+    _start_schedule(job, now)
+    _record(job, "added", now, by)
+    return job
+
+
+def update(job: JobRow, spec: JobSpec, now: datetime, by: str | None, new_id: NewId) -> list[RunRow]:
+    """Give a job another declaration.
+
+    A new schedule counts from ``now``, after the old one's occurrences are accounted for: it never causes a
+    catch-up. An unchanged one goes on where it stands.
+    """
+    births: list[RunRow] = []
+    rescheduled = spec.schedule != job.spec.schedule
+    if rescheduled:
+        births = _account(job, now, new_id)
+    job.spec = spec
+    if rescheduled:
+        _start_schedule(job, now)
+    elif job.next_at is not None:
+        job.next_due = due_time(spec, job.next_at, next_after(spec.schedule, job.next_at))
+    if job.pause is not None:
+        job.next_due = job.pause.until
+    _record(job, "updated", now, by)
+    return births
+
+
+def pause(
+    job: JobRow, now: datetime, reason: str | None, until: datetime | None, by: str | None, new_id: NewId
+) -> list[RunRow]:
+    """Stop a job's schedule until it is resumed, or until ``until``; what was due before is accounted for first."""
+    births = _account(job, now, new_id) if job.pause is None else []
+    since = now if job.pause is None else job.pause.since
+    job.pause = Pause(since=since, reason=reason, until=until, by=by)
+    job.next_due = until
+    _record(job, "paused", now, by)
+    return births
+
+
+def resume(job: JobRow, now: datetime, by: str | None, new_id: NewId) -> list[RunRow]:
+    """Let a paused job's schedule go on; the paused time becomes one skipped record, and a one-shot in it runs."""
+    births = _account(job, now, new_id)
+    job.pause = None
+    if job.next_at is not None:
+        job.next_due = due_time(job.spec, job.next_at, next_after(job.spec.schedule, job.next_at))
+    _record(job, "resumed", now, by)
+    return births
+
+
+def remove(job: JobRow, now: datetime, new_id: NewId) -> list[RunRow]:
+    """What was due and not yet claimed when a job is removed: one missed record, or one of paused time."""
+    first, schedule = job.next_at, job.spec.schedule
+    if first is None or first > now:
+        return []
+    if job.pause is not None and not is_one_shot(schedule):
+        return _account(job, now, new_id)
+    last = schedule.previous(now + INSTANT) or first
+    count = schedule.count(first, last + INSTANT)
+    return [refused(job, RunStatus.MISSED, first, last, count, REMOVED_REASON, now, new_id)]
+
+
+def _account(job: JobRow, now: datetime, new_id: NewId) -> list[RunRow]:
+    """Account for the occurrences up to ``now`` and move the watermark."""
+    account = account_due if job.pause is None else account_paused
+    births, job.watermark, job.next_at, job.next_due = account(job, now, new_id)
+    return births
+
+
+def _start_schedule(job: JobRow, now: datetime) -> None:
+    schedule = job.spec.schedule
+    before = now - JUST_PAST if is_one_shot(schedule) else now
+    job.watermark = before - INSTANT
+    job.next_at = next_after(schedule, job.watermark)
+    job.next_due = None
+    if job.next_at is not None:
+        job.next_due = due_time(job.spec, job.next_at, next_after(schedule, job.next_at))
+
+
+def _record(job: JobRow, action: str, now: datetime, by: str | None) -> None:
+    number = job.history[-1].number + 1 if job.history else 1
+    job.updated_at = now
+    revision = Revision(
+        number=number, at=now, action=action, by=by, schedule=job.spec.schedule, policies=job.spec.policies
+    )
+    job.history = (*job.history[-(HISTORY_LIMIT - 1) :], revision)

@@ -1,0 +1,210 @@
+"""What a due job's occurrences become: pure decisions over a job's row and the time, without I/O.
+
+Occurrences from the job's ``next_at`` up to now are accounted for in one step, however many there are: each is in
+exactly one of the runs born here.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from zlib import crc32
+
+from cronkit.jobs.job import JobRow, JobSpec
+from cronkit.jobs.keys import Cause
+from cronkit.jobs.policies import ZERO, MissedKind, Overlap
+from cronkit.jobs.run import RunRow
+from cronkit.jobs.status import RunStatus
+from cronkit.schedules import At, Schedule
+from cronkit.stores.protocol import Advance
+
+NewId = Callable[[], str]
+
+INSTANT = timedelta(microseconds=1)
+"""The least step of time: ``previous(now + INSTANT)`` is the newest occurrence at or before now."""
+
+LATE_REASON = "late"
+LIMIT_REASON = "over the catch-up limit"
+PAUSED_REASON = "paused"
+ON_TIME_LIMIT = 100
+"""At most how many occurrences that came due together still count as on time under ``missed="skip"``."""
+
+
+def next_after(schedule: Schedule, instant: datetime) -> datetime | None:
+    """The first occurrence after ``instant``, in UTC."""
+    found = schedule.next(instant)
+    return None if found is None else found.astimezone(UTC)
+
+
+def due_time(spec: JobSpec, nominal: datetime, following: datetime | None) -> datetime:
+    """When an occurrence is to start: its nominal time, moved forward by the job's spread and jitter.
+
+    Both are stable hashes (CRC-32 of the job's id, for the jitter with the nominal time), so that every node and
+    every restart computes the same; the sum stays below the gap to the ``following`` occurrence.
+    """
+    policies = spec.policies
+    if not policies.spread and not policies.jitter:
+        return nominal
+    delay = policies.spread * _fraction(spec.id) + policies.jitter * _fraction(f"{spec.id}@{nominal.isoformat()}")
+    if following is not None:
+        delay = min(delay, following - nominal - INSTANT)
+    return nominal + delay
+
+
+def _fraction(text: str) -> float:
+    return crc32(text.encode()) / 2**32
+
+
+def plan_due(job: JobRow, now: datetime, new_id: NewId) -> Advance:
+    """Account for a due job's occurrences up to ``now``, and say when it is due next.
+
+    A job that is due because its pause has run out is resumed.
+    """
+    if job.pause is not None:
+        births, watermark, next_at, next_due = account_paused(job, job.pause.until or now, new_id)
+        return Advance(job, watermark, next_at, next_due, births, wakes=True)
+    births, watermark, next_at, next_due = account_due(job, now, new_id)
+    return Advance(job, watermark, next_at, next_due, births)
+
+
+Accounted = tuple[list[RunRow], datetime, datetime | None, datetime | None]
+"""The runs born, the new watermark, and the next occurrence's nominal and due time."""
+
+
+def account_due(job: JobRow, now: datetime, new_id: NewId) -> Accounted:
+    """Runs for the occurrences whose due time is not after ``now``."""
+    first = job.next_at
+    if first is None:
+        return [], job.watermark, None, None
+    schedule = job.spec.schedule
+    following = next_after(schedule, first)
+    due = due_time(job.spec, first, following)
+    if due > now:
+        return [], job.watermark, first, due
+    last, count = first, 1
+    if following is not None and following <= now:
+        last, following, count = _newest_due(job.spec, first, now)
+        due = due_time(job.spec, last, following)
+    births = _births(job, first, last, count, due, now, new_id)
+    return births, last, following, None if following is None else _next_due(job.spec, following)
+
+
+def _next_due(spec: JobSpec, nominal: datetime) -> datetime:
+    policies = spec.policies
+    if not policies.spread and not policies.jitter:
+        return nominal
+    return due_time(spec, nominal, next_after(spec.schedule, nominal))
+
+
+def _newest_due(spec: JobSpec, first: datetime, now: datetime) -> tuple[datetime, datetime | None, int]:
+    """The newest occurrence that is due, the one after it, and how many there are from ``first`` to it."""
+    schedule = spec.schedule
+    last = _previous(schedule, now + INSTANT) or first
+    following = next_after(schedule, last)
+    if last > first and due_time(spec, last, following) > now:
+        last, following = _previous(schedule, last) or first, last
+    return last, following, schedule.count(first, last + INSTANT)
+
+
+def _births(
+    job: JobRow, first: datetime, last: datetime, count: int, due: datetime, now: datetime, new_id: NewId
+) -> list[RunRow]:
+    """The runs for ``count`` occurrences from ``first`` to ``last``, as the job's ``missed`` policy says."""
+    policy = job.spec.policies.missed
+    if policy.kind is MissedKind.LATEST:
+        if policy.within is not None and now - due > policy.within:
+            return [refused(job, RunStatus.MISSED, first, last, count, LATE_REASON, now, new_id)]
+        run = _queued(job, last, due, now, new_id)
+        if count == 1:
+            return [run]
+        before = _previous(job.spec.schedule, last) or first
+        coalesced = refused(job, RunStatus.COALESCED, first, before, count - 1, None, now, new_id)
+        coalesced.related_id = run.id
+        return [coalesced, run]
+    if policy.kind is MissedKind.ALL:
+        return _several(job, first, last, count, policy.limit, LIMIT_REASON, None, now, new_id)
+    oldest = now - (policy.within or ZERO)
+    if count == 1 and (due >= oldest or is_one_shot(job.spec.schedule)):
+        return [_queued(job, last, due, now, new_id)]
+    return _several(job, first, last, count, ON_TIME_LIMIT, LATE_REASON, oldest, now, new_id)
+
+
+def _several(
+    job: JobRow,
+    first: datetime,
+    last: datetime,
+    count: int,
+    limit: int,
+    reason: str,
+    oldest: datetime | None,
+    now: datetime,
+    new_id: NewId,
+) -> list[RunRow]:
+    """A run each for the newest ``limit`` occurrences that were due from ``oldest`` on; one record for the rest."""
+    schedule, policies = job.spec.schedule, job.spec.policies
+    runs: list[RunRow] = []
+    occurrence: datetime | None = last
+    following = next_after(schedule, last)
+    while occurrence is not None and len(runs) < min(limit, count):
+        due = due_time(job.spec, occurrence, following)
+        if oldest is not None and due < oldest:
+            break
+        run = _queued(job, occurrence, due, now, new_id)
+        if policies.missed.kind is MissedKind.ALL and count > 1 and run.overlap is not Overlap.ALLOW:
+            run.overlap = Overlap.QUEUE  # "all" means all: late ones wait for each other
+        runs.append(run)
+        following, occurrence = occurrence, _previous(schedule, occurrence)
+    runs.reverse()
+    left = count - len(runs)
+    if left:
+        until = occurrence if runs and occurrence is not None else last
+        runs.insert(0, refused(job, RunStatus.MISSED, first, until, left, reason, now, new_id))
+    return runs
+
+
+def account_paused(job: JobRow, until: datetime, new_id: NewId) -> Accounted:
+    """What resuming does with the time since the watermark: one skipped record, and a run for a one-shot in it."""
+    first = job.next_at
+    schedule = job.spec.schedule
+    if first is None:
+        return [], job.watermark, None, None
+    if first > until:
+        return [], job.watermark, first, _next_due(job.spec, first)
+    if is_one_shot(schedule):
+        return [_queued(job, first, first, until, new_id)], first, None, None
+    last = _previous(schedule, until + INSTANT) or first
+    count = schedule.count(first, last + INSTANT)
+    births = [refused(job, RunStatus.SKIPPED, first, last, count, PAUSED_REASON, until, new_id)]
+    following = next_after(schedule, last)
+    return births, last, following, None if following is None else _next_due(job.spec, following)
+
+
+def is_one_shot(schedule: Schedule) -> bool:
+    """Whether a schedule has a single instant, which lateness alone must not drop."""
+    return isinstance(schedule, At) and len(schedule.instants) == 1
+
+
+def _queued(job: JobRow, scheduled_at: datetime, due_at: datetime, now: datetime, new_id: NewId) -> RunRow:
+    overlap = job.spec.policies.overlap
+    return RunRow(new_id(), job.key, Cause.SCHEDULE, scheduled_at, due_at, "", RunStatus.QUEUED, now, overlap)
+
+
+def refused(
+    job: JobRow,
+    status: RunStatus,
+    first: datetime,
+    last: datetime,
+    count: int,
+    reason: str | None,
+    now: datetime,
+    new_id: NewId,
+) -> RunRow:
+    """One record, ended at birth, for ``count`` occurrences from ``first`` to ``last``."""
+    run = RunRow(new_id(), job.key, Cause.SCHEDULE, first, first, "", status, now)
+    run.scheduled_until = last
+    run.count = count
+    run.reason = reason
+    return run
+
+
+def _previous(schedule: Schedule, instant: datetime) -> datetime | None:
+    found = schedule.previous(instant)
+    return None if found is None else found.astimezone(UTC)

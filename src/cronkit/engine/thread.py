@@ -1,0 +1,109 @@
+"""Production's way to run the engine: one dedicated thread that steps, then sleeps until the exact next wake-up."""
+
+import logging
+import threading
+from datetime import datetime, timedelta
+
+from cronkit.clock import Clock
+from cronkit.engine.engine import SOON, Engine
+from cronkit.events import ClockJumped, EngineFault, EventBus
+
+logger = logging.getLogger("cronkit.engine")
+
+LONGEST_SLEEP = 5.0
+"""Seconds after which the clocks are compared, so that a suspend or a step is noticed; it decides nothing else."""
+JUMP = timedelta(seconds=1)
+"""How far the wall clock may part from the monotonic one before it counts as having jumped."""
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 30.0
+"""Seconds to wait after a step that failed, doubled each time it fails again."""
+CANCEL_GRACE = 1.0
+"""Seconds that cancelled runs get to end after the drain."""
+
+
+class EngineThread:
+    """Steps an engine until it is stopped."""
+
+    def __init__(self, engine: Engine, bus: EventBus, clock: Clock) -> None:
+        self._engine = engine
+        self._bus = bus
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._drain_until: float | None = None
+        self._has_cancelled = False
+        self._thread = threading.Thread(target=self._run, name="cronkit-engine", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, drain: timedelta) -> int:
+        """Claim nothing more, give what runs ``drain`` to end, then cancel it; return how many runs were left."""
+        self._drain_until = self._clock.monotonic() + drain.total_seconds()
+        self._stopping.set()
+        self._engine.alarm.ring()
+        self._thread.join()
+        return len(self._engine.in_flight)
+
+    @property
+    def is_engine_thread(self) -> bool:
+        """Whether the caller runs on this thread."""
+        return threading.current_thread() is self._thread
+
+    def _run(self) -> None:
+        offset = self._offset()
+        backoff = FIRST_BACKOFF
+        while not (self._stopping.is_set() and self._is_drained()):
+            offset = self._compare_clocks(offset)
+            try:
+                wake_at = self._engine.step(self._clock.now())
+                backoff = FIRST_BACKOFF
+            except Exception as error:
+                logger.exception("a step of the engine failed; the next follows in %.1f s", backoff)
+                self._bus.publish(EngineFault(at=self._clock.now(), problem=repr(error)))
+                self._engine.alarm.wait(backoff)
+                backoff = min(backoff * 2, LONGEST_BACKOFF)
+                continue
+            self._sleep_until(wake_at)
+
+    def _sleep_until(self, wake_at: datetime | None) -> None:
+        """Sleep until then, a report, or a change.
+
+        ``wake_at`` is published before the reports are looked at: a report that saw the old one and did not ring
+        was appended before, so it is seen here.
+        """
+        self._engine.wake_at = wake_at
+        seconds = LONGEST_SLEEP
+        if wake_at is not None:
+            seconds = min(seconds, (wake_at - self._clock.now()).total_seconds())
+        if self._engine.has_reports:
+            seconds = min(seconds, SOON.total_seconds())
+        if self._drain_until is not None:
+            seconds = min(seconds, self._drain_until - self._clock.monotonic())
+        if seconds > 0:
+            self._engine.alarm.wait(seconds)
+
+    def _is_drained(self) -> bool:
+        """Whether nothing runs any more, or the time for it is over; what is left when it ends is cancelled first."""
+        self._engine.stop_claiming()
+        if not self._engine.in_flight and not self._engine.has_reports:
+            return True
+        if self._drain_until is None or self._clock.monotonic() < self._drain_until:
+            return False
+        if self._has_cancelled:
+            return True
+        self._has_cancelled = True
+        self._drain_until = self._clock.monotonic() + CANCEL_GRACE
+        self._engine.cancel_all("scheduler stopped")
+        return False
+
+    def _offset(self) -> float:
+        return self._clock.now().timestamp() - self._clock.monotonic()
+
+    def _compare_clocks(self, before: float) -> float:
+        """Notice that the wall clock was set or the machine suspended; the next step acts on the new time as it is."""
+        offset = self._offset()
+        jump = timedelta(seconds=offset - before)
+        if abs(jump) >= JUMP:
+            logger.warning("the clock jumped by %s", jump)
+            self._bus.publish(ClockJumped(at=self._clock.now(), by=jump))
+        return offset

@@ -1,0 +1,108 @@
+"""How one attempt at a run ended, and the exceptions by which a target says so itself."""
+
+import traceback
+from datetime import timedelta
+from typing import Any
+
+from cronkit.jobs.policies import Duration
+from cronkit.jobs.run import ErrorInfo
+from cronkit.jobs.status import RunStatus
+from cronkit.schedules.durations import parse_duration
+
+TRACEBACK_LIMIT = 16_384
+"""How many characters of a traceback are kept: its end, where the error is."""
+
+
+class Signal(Exception):
+    """The root of what a target raises to say how its run is to end; never an error of cronkit's."""
+
+
+class RetryLater(Signal):
+    """Try this run again after ``delay``, whatever its retry policy says, and without using up an attempt of it."""
+
+    def __init__(self, delay: Duration, reason: str | None = None) -> None:
+        self.delay: timedelta = parse_duration(delay)
+        self.reason = reason
+        super().__init__(reason or f"again in {self.delay}")
+
+
+class Skip(Signal):
+    """End this run as skipped, with a reason."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class Fail(Signal):
+    """End this run as failed, with a reason and without any retry."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class Outcome:
+    """How one attempt ended: a status, and what goes with it.
+
+    ``status`` is one of succeeded, failed, timed_out, cancelled, skipped, or retrying (the target asked for a retry
+    after ``retry_after``). ``final`` says that the retry policy has no say.
+    """
+
+    __slots__ = ("error", "final", "reason", "retry_after", "status", "value")
+
+    def __init__(
+        self,
+        status: RunStatus,
+        *,
+        value: Any = None,
+        error: ErrorInfo | None = None,
+        reason: str | None = None,
+        retry_after: timedelta | None = None,
+        final: bool = False,
+    ) -> None:
+        self.status = status
+        self.value = value
+        self.error = error
+        self.reason = reason
+        self.retry_after = retry_after
+        self.final = final
+
+
+_NOTHING_RETURNED = Outcome(RunStatus.SUCCEEDED)
+
+
+def succeeded(value: Any) -> Outcome:
+    """The outcome of an attempt that returned ``value``."""
+    return _NOTHING_RETURNED if value is None else Outcome(RunStatus.SUCCEEDED, value=value)
+
+
+def raised(error: BaseException) -> Outcome:
+    """The outcome of an attempt that raised ``error``."""
+    if isinstance(error, Skip):
+        return Outcome(RunStatus.SKIPPED, reason=error.reason)
+    if isinstance(error, RetryLater):
+        return Outcome(RunStatus.RETRYING, reason=error.reason, retry_after=error.delay)
+    if isinstance(error, Fail):
+        return Outcome(RunStatus.FAILED, reason=error.reason, error=_describe(error), final=True)
+    return Outcome(RunStatus.FAILED, error=_describe(error))
+
+
+def timed_out(limit: timedelta, stack: str | None = None) -> Outcome:
+    """The outcome of an attempt that ran past its ``timeout``; ``stack`` is where its thread was then."""
+    error = ErrorInfo(type="TimeoutError", message=f"ran longer than its timeout of {limit}", traceback=stack)
+    return Outcome(RunStatus.TIMED_OUT, error=error)
+
+
+def cancelled(reason: str) -> Outcome:
+    """The outcome of an attempt that was stopped on request."""
+    return Outcome(RunStatus.CANCELLED, reason=reason)
+
+
+def _describe(error: BaseException) -> ErrorInfo:
+    try:
+        message = str(error)
+    except Exception as broken:  # the target's own __str__; its failure is part of the report
+        message = f"<no message: str() raised {type(broken).__name__}>"
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__, limit=-50))
+    return ErrorInfo(type=type(error).__qualname__, message=message, traceback=text[-TRACEBACK_LIMIT:])

@@ -1,0 +1,50 @@
+"""The registry: which function stands behind each target name, in this process."""
+
+from collections.abc import Callable, KeysView
+from typing import Any
+
+from cronkit.errors import ConfigurationError
+from cronkit.jobs.target import Target, default_name
+
+
+class Registry:
+    """Target names to functions. Stored jobs name their target; only what is registered here can run here."""
+
+    def __init__(self) -> None:
+        self._targets: dict[str, Target] = {}
+        self._names: dict[Callable[..., Any], str] = {}
+
+    @property
+    def names(self) -> KeysView[str]:
+        """The names of all targets, a view that grows with them."""
+        return self._targets.keys()
+
+    def get(self, name: str) -> Target | None:
+        """The target of that name, or None."""
+        return self._targets.get(name)
+
+    def name_of(self, function: Callable[..., Any]) -> str | None:
+        """The name that a function is registered under, or None."""
+        return self._names.get(function)
+
+    def register(self, function: Callable[..., Any], name: str | None = None) -> Target:
+        """Put a function under a name, its own unless given.
+
+        The same function again, or its redefinition in the same place (a cell run again, a module reloaded),
+        replaces the old one.
+
+        Raises:
+            ConfigurationError: another function has that name; the message names both places.
+        """
+        target = Target(name or default_name(function), function)
+        known = self._targets.get(target.name)
+        if known is not None and known.function is function:
+            return known
+        if known is not None and known.origin != target.origin:
+            raise ConfigurationError(
+                f"two targets are called {target.name!r}: {known.place} and {target.place}; "
+                "give one of them another name= or id="
+            )
+        self._targets[target.name] = target
+        self._names[function] = target.name
+        return target

@@ -1,0 +1,123 @@
+"""A target: the user's function, what colour it is, and which of its parameters receives the run."""
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from cronkit.errors import ConfigurationError
+
+_CONTEXT_NAMES = ("RunContext", "cronkit.RunContext", "context.RunContext")
+
+
+class Colour(StrEnum):
+    """How a target is run: by calling it, or by awaiting what it returns."""
+
+    FUNCTION = "function"
+    COROUTINE = "coroutine"
+
+
+class Target:
+    """A function under the name that stores know it by.
+
+    ``context`` is the parameter annotated as ``RunContext`` (matched also as text, so that imports under
+    ``TYPE_CHECKING`` work), or None. ``place`` says where the function was defined, for error messages.
+    """
+
+    __slots__ = ("colour", "context", "function", "name", "origin", "place", "signature")
+
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        if not callable(function):
+            raise ConfigurationError(
+                f"target {name!r} is {type(function).__name__}, not a function: decorate or pass a function"
+            )
+        plain = unwrap(function)
+        self.name = name
+        self.function = function
+        self.colour = _colour(function, plain)
+        try:
+            self.signature: inspect.Signature | None = inspect.signature(function)
+        except (TypeError, ValueError):  # some builtins have none to read
+            self.signature = None
+        self.context = _context_parameter(self.signature)
+        self.origin = (getattr(plain, "__module__", None), getattr(plain, "__qualname__", type(plain).__qualname__))
+        self.place = _place(plain)
+
+    def check_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Refuse arguments that a call would refuse, now rather than when the job runs.
+
+        Raises:
+            ConfigurationError: the target does not take these arguments, or lacks one.
+        """
+        if self.signature is None:
+            return
+        given = {**kwargs, self.context: None} if self.context else kwargs
+        try:
+            self.signature.bind(*args, **given)
+        except TypeError as error:
+            raise ConfigurationError(
+                f"{self.name!r} cannot be called so: {error}; args= and kwargs= must fit {self.name}{self.signature}"
+            ) from None
+
+
+def unwrap(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function at the heart of partials, bound methods and ``functools.wraps`` wrappers."""
+    while True:
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif inspect.ismethod(function):
+            function = function.__func__
+        else:
+            inner = getattr(function, "__wrapped__", None)
+            if inner is None or not callable(inner):
+                return function
+            function = inner
+
+
+def default_name(function: Callable[..., Any]) -> str:
+    """The name of a target that was given none: its function's own.
+
+    Raises:
+        ConfigurationError: the function has no name of its own.
+    """
+    name: str = getattr(unwrap(function), "__name__", "<unnamed>")
+    if name.startswith("<"):
+        raise ConfigurationError(
+            f"a {name.strip('<>')} has no name of its own: give the job an id= or the target a name="
+        )
+    return name
+
+
+def _colour(function: Callable[..., Any], plain: Callable[..., Any]) -> Colour:
+    outermost = function.func if isinstance(function, functools.partial) else function
+    method = vars(type(outermost)).get("__call__")  # of an object that is called like a function
+    if inspect.iscoroutinefunction(outermost) or inspect.iscoroutinefunction(method):
+        return Colour.COROUTINE
+    if inspect.isasyncgenfunction(plain) or inspect.isgeneratorfunction(plain):
+        raise ConfigurationError(
+            f"{default_name(plain)!r} is a generator, which a job would never run: give a plain or async function"
+        )
+    return Colour.FUNCTION
+
+
+def _context_parameter(signature: inspect.Signature | None) -> str | None:
+    if signature is None:
+        return None
+    for parameter in signature.parameters.values():
+        annotation = parameter.annotation
+        text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+        if text.strip("'\" ").removesuffix(" | None") in _CONTEXT_NAMES:
+            return parameter.name
+    return None
+
+
+def _place(plain: Callable[..., Any]) -> str:
+    code = getattr(plain, "__code__", None)
+    module = getattr(plain, "__module__", "?")
+    name = getattr(plain, "__qualname__", repr(plain))
+    if code is None:
+        return f"{module}.{name}"
+    file = getattr(sys.modules.get(module or ""), "__file__", None) or code.co_filename
+    return f"{module}.{name} ({file}:{code.co_firstlineno})"

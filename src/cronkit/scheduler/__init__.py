@@ -1,0 +1,6 @@
+"""The public face: the verbs, in two colours. It holds no rule."""
+
+from cronkit.scheduler.async_scheduler import AsyncScheduler
+from cronkit.scheduler.scheduler import Scheduler
+
+__all__ = ["AsyncScheduler", "Scheduler"]

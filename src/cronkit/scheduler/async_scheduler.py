@@ -1,0 +1,326 @@
+"""The scheduler for applications that live on an event loop: the same verbs, awaitable."""
+
+import sys
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar, Unpack, cast
+
+from cronkit.clock import Clock
+from cronkit.events import Event
+from cronkit.executors.coroutine import CoroutineExecutor
+from cronkit.executors.protocol import Executor
+from cronkit.jobs.job import Job, Revision
+from cronkit.jobs.page import Page
+from cronkit.jobs.policies import Defaults, Duration
+from cronkit.jobs.run import Run
+from cronkit.jobs.status import RunStatus
+from cronkit.scheduler.handle import RunHandle, Seconds, refuse_inside_a_run, seconds, value_of
+from cronkit.scheduler.health import Health
+from cronkit.scheduler.ledger import Ledger
+from cronkit.scheduler.options import AnySchedule, JobOptions, Zone
+from cronkit.scheduler.scheduler import DRAIN, Function, Listener, Scheduler
+from cronkit.stores.protocol import JobStore
+
+Parameters = ParamSpec("Parameters")
+Value = TypeVar("Value")
+
+THREADS = 8
+"""How many verbs may wait for the store at once; they never take a thread from the application's own limiter."""
+
+
+class _Caller:
+    """Runs sync verbs in worker threads, on a limiter of its own."""
+
+    def __init__(self) -> None:
+        self._limiter: Any = None
+
+    async def __call__(
+        self, verb: Callable[Parameters, Value], *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> Value:
+        import functools
+
+        import anyio
+        import anyio.to_thread
+
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(THREADS)
+        return await anyio.to_thread.run_sync(functools.partial(verb, *args, **kwargs), limiter=self._limiter)
+
+
+class AsyncScheduler:
+    """``Scheduler`` with awaitable verbs; coroutine jobs run on the loop that entered it, asyncio or trio.
+
+    Takes the same arguments and registers in the same way. ``async with`` starts and stops it; it fits a FastAPI
+    lifespan. Its jobs share the application's pools and clients, for they run on its loop.
+    """
+
+    def __init__(
+        self,
+        store: JobStore | str | None = None,
+        *,
+        executors: Mapping[str, Executor] | None = None,
+        tz: Zone = "UTC",
+        namespace: str = "default",
+        defaults: Defaults | None = None,
+        cluster: bool = False,
+        lease: Duration = "30s",
+        renew_every: Duration = "10s",
+        clock: Clock | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self._loop = CoroutineExecutor()
+        self._sync = Scheduler(
+            store,
+            executors={"loop": self._loop, **(executors or {})},
+            tz=tz,
+            namespace=namespace,
+            defaults=defaults,
+            cluster=cluster,
+            lease=lease,
+            renew_every=renew_every,
+            clock=clock,
+            seed=seed,
+        )
+        self._call = _Caller()
+        self._exits: AsyncExitStack | None = None
+        self.namespace = namespace
+        self.ledger = AsyncLedger(self._sync.ledger, self._call)
+
+    # -- registration: as inert as the sync face's --------------------------------------------------------------------
+
+    def job(
+        self, schedule: AnySchedule, *, id: str | None = None, tz: Zone | None = None, **options: Unpack[JobOptions]
+    ) -> Callable[[Function], Function]:
+        """See ``Scheduler.job``."""
+        return self._sync.job(schedule, id=id, tz=tz, **options)
+
+    def target(self, function: Function | None = None, *, name: str | None = None) -> Any:
+        """See ``Scheduler.target``."""
+        return self._sync.target(function, name=name)
+
+    def on(self, *types: type[Event]) -> Callable[[Listener], Listener]:
+        """See ``Scheduler.on``."""
+        return self._sync.on(*types)
+
+    # -- jobs ---------------------------------------------------------------------------------------------------------
+
+    async def add(
+        self,
+        target: Callable[..., Any] | str,
+        schedule: AnySchedule | None = None,
+        *,
+        id: str | None = None,
+        tz: Zone | None = None,
+        exists: str = "error",
+        by: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Job:
+        """See ``Scheduler.add``."""
+        return await self._call(self._sync.add, target, schedule, id=id, tz=tz, exists=exists, by=by, **options)
+
+    async def update(
+        self,
+        job_id: str,
+        *,
+        schedule: AnySchedule | None = None,
+        tz: Zone | None = None,
+        by: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Job:
+        """See ``Scheduler.update``."""
+        return await self._call(self._sync.update, job_id, schedule=schedule, tz=tz, by=by, **options)
+
+    async def pause(
+        self, job_id: str, *, reason: str | None = None, until: datetime | str | None = None, by: str | None = None
+    ) -> Job:
+        """See ``Scheduler.pause``."""
+        return await self._call(self._sync.pause, job_id, reason=reason, until=until, by=by)
+
+    async def resume(self, job_id: str, *, by: str | None = None) -> Job:
+        """See ``Scheduler.resume``."""
+        return await self._call(self._sync.resume, job_id, by=by)
+
+    async def remove(self, job_id: str) -> None:
+        """See ``Scheduler.remove``."""
+        await self._call(self._sync.remove, job_id)
+
+    async def get(self, job_id: str) -> Job:
+        """See ``Scheduler.get``."""
+        return await self._call(self._sync.get, job_id)
+
+    async def jobs(self, *, tag: str | None = None, limit: int = 50, cursor: str | None = None) -> Page[Job]:
+        """See ``Scheduler.jobs``."""
+        return await self._call(self._sync.jobs, tag=tag, limit=limit, cursor=cursor)
+
+    async def history(self, job_id: str) -> tuple[Revision, ...]:
+        """See ``Scheduler.history``."""
+        return await self._call(self._sync.history, job_id)
+
+    # -- runs ---------------------------------------------------------------------------------------------------------
+
+    async def trigger(
+        self, job_id: str, *, kwargs: Mapping[str, Any] | None = None, key: str | None = None
+    ) -> "AsyncRunHandle":
+        """See ``Scheduler.trigger``."""
+        return AsyncRunHandle(await self._call(self._sync.trigger, job_id, kwargs=kwargs, key=key), self._call)
+
+    def run_handle(self, run_id: str) -> "AsyncRunHandle":
+        """See ``Scheduler.run_handle``."""
+        return AsyncRunHandle(self._sync.run_handle(run_id), self._call)
+
+    async def cancel(self, run_id: str, *, reason: str = "cancelled") -> RunStatus:
+        """See ``Scheduler.cancel``."""
+        return await self._call(self._sync.cancel, run_id, reason=reason)
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def is_running(self) -> bool:
+        """See ``Scheduler.is_running``."""
+        return self._sync.is_running
+
+    async def start(self) -> None:
+        """Start the engine in a thread of its own; coroutine jobs run on this loop until ``stop``.
+
+        Raises:
+            LifecycleError: it runs already.
+        """
+        async with AsyncExitStack() as exits:
+            await exits.enter_async_context(self._loop.serving())
+            await self._call(self._sync.start)
+            self._exits = exits.pop_all()
+
+    async def stop(self, *, drain: Duration = DRAIN) -> int:
+        """See ``Scheduler.stop``; call it in the task that called ``start``."""
+        import anyio
+
+        exits, self._exits = self._exits, None
+        with anyio.CancelScope(shield=True):  # a host that is being cancelled still gets its drain
+            left = await self._call(self._sync.stop, drain=drain)
+        if exits is not None:
+            await exits.aclose()
+        return left
+
+    async def run(self, *, drain: Duration = DRAIN) -> None:
+        """Run until SIGINT or SIGTERM, then drain; a second signal stops at once."""
+        import signal
+
+        import anyio
+
+        async with self._running():
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                async for _ in signals:
+                    break
+                async with anyio.create_task_group() as group:
+                    group.start_soon(self._drain, drain, group.cancel_scope)
+                    async for _ in signals:
+                        await self._call(self._sync.stop, drain="0s")
+                        break
+
+    async def _drain(self, drain: Duration, scope: Any) -> None:
+        await self._call(self._sync.stop, drain=drain)
+        scope.cancel()
+
+    def health(self) -> Health:
+        """See ``Scheduler.health``."""
+        return self._sync.health()
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncIterator[None]:
+        await self.start()
+        try:
+            yield
+        finally:
+            await self.stop()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+
+class AsyncRunHandle:
+    """``RunHandle`` with awaitable questions; ``result`` waits without a thread."""
+
+    __slots__ = ("_call", "_handle")
+
+    def __init__(self, handle: RunHandle, call: _Caller) -> None:
+        self._handle = handle
+        self._call = call
+
+    def __repr__(self) -> str:
+        return f"AsyncRunHandle({self.id!r})"
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self._handle.id
+
+    async def run(self) -> Run:
+        """See ``RunHandle.run``."""
+        return await self._call(self._handle.run)
+
+    async def status(self) -> RunStatus:
+        """See ``RunHandle.status``."""
+        return (await self.run()).status
+
+    async def result(self, timeout: Seconds | None = None) -> object:
+        """See ``RunHandle.result``."""
+        import anyio
+
+        refuse_inside_a_run("result()")
+        ended, call_here = anyio.Event(), _caller_into_this_loop()
+        forget = self._handle.call_when_ended(lambda: call_here(ended.set))
+        try:
+            with anyio.fail_after(seconds(timeout)):
+                await ended.wait()
+        finally:
+            forget()
+        return value_of(await self.run())
+
+
+def _caller_into_this_loop() -> Callable[[Callable[[], object]], object]:
+    """What has a callback run on the loop that asks, from any thread, without waiting for it."""
+    trio = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_run():
+        return cast("Callable[[Callable[[], object]], object]", trio.lowlevel.current_trio_token().run_sync_soon)
+    import asyncio
+
+    return asyncio.get_running_loop().call_soon_threadsafe
+
+
+class AsyncLedger:
+    """``Ledger`` with awaitable questions."""
+
+    def __init__(self, ledger: Ledger, call: _Caller) -> None:
+        self._ledger = ledger
+        self._call = call
+
+    async def runs(
+        self,
+        *,
+        job: str | None = None,
+        status: str | RunStatus | Collection[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Run]:
+        """See ``Ledger.runs``."""
+        return await self._call(
+            self._ledger.runs, job=job, status=status, since=since, until=until, limit=limit, cursor=cursor
+        )
+
+    async def run(self, run_id: str) -> Run:
+        """See ``Ledger.run``."""
+        return await self._call(self._ledger.run, run_id)
+
+    async def counts(self, job: str | None = None) -> Mapping[RunStatus, int]:
+        """See ``Ledger.counts``."""
+        return await self._call(self._ledger.counts, job)

@@ -1,0 +1,44 @@
+"""The jobs that decorators declared and that are not in the store yet."""
+
+from dataclasses import dataclass
+
+from cronkit.errors import ConfigurationError
+from cronkit.jobs.job import JobSpec
+from cronkit.jobs.target import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """A job as a decorator declared it, and the target it stands on."""
+
+    spec: JobSpec
+    target: Target
+
+
+class Declarations:
+    """Declared jobs by id; declaring one again in the same place (a cell run again, a reload) replaces it."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Declaration] = {}
+        self._pending: dict[str, Declaration] = {}
+
+    def declare(self, spec: JobSpec, target: Target) -> None:
+        """Note a job for the store.
+
+        Raises:
+            ConfigurationError: a job from another place has that id; the message names both places.
+        """
+        known = self._known.get(spec.id)
+        if known is not None and known.target.origin != target.origin:
+            raise ConfigurationError(
+                f"two jobs have the id {spec.id!r}: {known.target.place} and {target.place}; give one another id="
+            )
+        self._known[spec.id] = self._pending[spec.id] = Declaration(spec=spec, target=target)
+
+    def take(self) -> list[Declaration]:
+        """The declarations that are not in the store yet; they count as applied from now on."""
+        pending, self._pending = list(self._pending.values()), {}
+        return pending
+
+    def __bool__(self) -> bool:
+        return bool(self._pending)

@@ -1,0 +1,140 @@
+"""A handle on one run: look at it, wait for it, cancel it."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from cronkit.errors import LifecycleError, RunError, RunNotFoundError
+from cronkit.jobs.attempt import current_attempt
+from cronkit.jobs.run import Run
+from cronkit.jobs.status import RunStatus
+from cronkit.schedules import parse_duration
+from cronkit.stores.protocol import Change, JobStore
+
+Seconds = float | str | timedelta
+
+
+class RunWaiters:
+    """Wakes whoever waits for a run of this store to end."""
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._waiting: dict[str, list[Callable[[], object]]] = {}
+        self._unsubscribe: Callable[[], None] | None = None
+
+    def call_when_ended(self, run_id: str, callback: Callable[[], object]) -> Callable[[], None]:
+        """Call ``callback`` once the run has ended, at once if it has; return what takes that back."""
+        with self._lock:
+            if self._unsubscribe is None:
+                self._unsubscribe = self._store.subscribe(self._notice)
+            self._waiting.setdefault(run_id, []).append(callback)
+        run = self._store.run(run_id)
+        if run is None or not run.status.is_open:
+            self._notice(Change.FINISHED, run_id)
+
+        def forget() -> None:
+            with self._lock:
+                callbacks = self._waiting.get(run_id, [])
+                if callback in callbacks:
+                    callbacks.remove(callback)
+                if not callbacks:
+                    self._waiting.pop(run_id, None)
+
+        return forget
+
+    def _notice(self, change: Change, run_id: str | None) -> None:
+        if change is not Change.FINISHED or run_id not in self._waiting:
+            return
+        with self._lock:
+            callbacks = self._waiting.pop(run_id, [])
+        for callback in callbacks:
+            callback()
+
+
+class RunHandle:
+    """One run, by its id; every question is answered by the store."""
+
+    __slots__ = ("_store", "_waiters", "id")
+
+    def __init__(self, run_id: str, store: JobStore, waiters: RunWaiters) -> None:
+        self.id = run_id
+        self._store = store
+        self._waiters = waiters
+
+    def __repr__(self) -> str:
+        return f"RunHandle({self.id!r})"
+
+    def run(self) -> Run:
+        """The run as it stands now.
+
+        Raises:
+            RunNotFoundError: retention has removed it.
+        """
+        run = self._store.run(self.id)
+        if run is None:
+            raise RunNotFoundError(f"no run {self.id!r}: it was removed by retention, or belongs to another store")
+        return run
+
+    @property
+    def status(self) -> RunStatus:
+        """Where the run stands now."""
+        return self.run().status
+
+    def call_when_ended(self, callback: Callable[[], object]) -> Callable[[], None]:
+        """Call ``callback`` in whatever thread once the run has ended, at once if it has; return what undoes that."""
+        return self._waiters.call_when_ended(self.id, callback)
+
+    def result(self, timeout: Seconds | None = None) -> object:
+        """Wait for the run to end and return the target's value.
+
+        ``timeout`` is a number of seconds, or a duration; None waits for as long as it takes.
+
+        Raises:
+            RunError: the run ended without a value; TimeoutError: it has not ended in time;
+            LifecycleError: called from inside a run, which would wait for a slot that it holds itself.
+        """
+        refuse_inside_a_run("result()")
+        ended = threading.Event()
+        forget = self.call_when_ended(ended.set)
+        try:
+            if not ended.wait(seconds(timeout)):
+                raise TimeoutError(f"run {self.id} has not ended within {timeout} s; it is {self.status}")
+        finally:
+            forget()
+        return value_of(self.run())
+
+
+def seconds(timeout: Seconds | None) -> float | None:
+    """A timeout as a number of seconds."""
+    if timeout is None or isinstance(timeout, int | float):
+        return timeout
+    return parse_duration(timeout).total_seconds()
+
+
+def refuse_inside_a_run(verb: str) -> None:
+    """Raise LifecycleError where waiting for a run could wait for itself."""
+    if current_attempt.get(None) is not None:
+        raise LifecycleError(
+            f"{verb} was called inside a run, where it could wait for itself: trigger the other job and return"
+        )
+
+
+def value_of(run: Run) -> object:
+    """What an ended run's target returned.
+
+    Raises:
+        RunError: it ended in another way.
+    """
+    if run.status is RunStatus.SUCCEEDED:
+        return run.value
+    because = run.reason or (f"{run.error.type}: {run.error.message}" if run.error else None)
+    raise RunError(
+        f"run {run.id} of job {run.job_id!r} is {run.status}" + (f": {because}" if because else ""),
+        run_id=run.id,
+        status=run.status.value,
+        reason=run.reason,
+        error_type=run.error.type if run.error else None,
+        error_message=run.error.message if run.error else None,
+        traceback=run.error.traceback if run.error else None,
+    )

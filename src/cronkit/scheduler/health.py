@@ -1,0 +1,39 @@
+"""How a scheduler is doing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cronkit.engine.engine import Engine
+from cronkit.events import EventBus
+from cronkit.stores.protocol import StoreCapabilities
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """A scheduler at one moment.
+
+    ``in_flight`` and ``stuck`` are ids of runs: those being executed here, and those whose time ran out and whose
+    thread has not returned. ``wake_at`` is when the engine looks again, aware UTC. ``events_dropped`` counts events
+    that found the bus full.
+    """
+
+    running: bool
+    node: str | None
+    in_flight: tuple[str, ...]
+    stuck: tuple[str, ...]
+    wake_at: datetime | None
+    events_dropped: int
+    store: StoreCapabilities
+
+    @classmethod
+    def of(cls, engine: Engine | None, bus: EventBus, store: StoreCapabilities) -> "Health":
+        """The health of a scheduler whose engine this is; None for one that does not run."""
+        return cls(
+            running=engine is not None,
+            node=engine.node if engine else None,
+            in_flight=tuple(engine.in_flight) if engine else (),
+            stuck=tuple(engine.stuck) if engine else (),
+            wake_at=engine.wake_at if engine else None,
+            events_dropped=bus.dropped,
+            store=store,
+        )

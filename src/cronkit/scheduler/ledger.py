@@ -1,0 +1,69 @@
+"""The ledger: what became of every occurrence, for people and programs to read."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from cronkit.errors import ConfigurationError, RunNotFoundError
+from cronkit.jobs.page import Page
+from cronkit.jobs.run import Run
+from cronkit.jobs.status import RunStatus
+from cronkit.jobs.validation import whole_number
+from cronkit.stores.protocol import JobStore, RunFilter
+
+PAGE_LIMIT = 1_000
+
+
+class Ledger:
+    """The read side of one scheduler's store and namespace."""
+
+    def __init__(self, store: JobStore, namespace: str) -> None:
+        self._store = store
+        self._namespace = namespace
+
+    def runs(
+        self,
+        *,
+        job: str | None = None,
+        status: str | RunStatus | Collection[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Run]:
+        """A page of runs, newest first: of one job, in some statuses, scheduled from ``since`` and before ``until``.
+
+        Raises:
+            ConfigurationError: an unknown status, or a limit outside 1 to 1,000.
+        """
+        check_limit(limit)
+        wanted = RunFilter(namespace=self._namespace, job_id=job, statuses=_statuses(status), since=since, until=until)
+        return self._store.runs(wanted, limit=limit, cursor=cursor)
+
+    def run(self, run_id: str) -> Run:
+        """A run by its id.
+
+        Raises:
+            RunNotFoundError: there is none, or retention has removed it.
+        """
+        run = self._store.run(run_id)
+        if run is None:
+            raise RunNotFoundError(f"no run {run_id!r}: it was removed by retention, or belongs to another store")
+        return run
+
+    def counts(self, job: str | None = None) -> Mapping[RunStatus, int]:
+        """How many occurrences stand in each status, among the runs that are still kept."""
+        return self._store.counts(self._namespace, job)
+
+
+def check_limit(limit: int) -> None:
+    """Refuse a page size that is no whole number from 1 to 1,000."""
+    whole_number("limit", limit, high=PAGE_LIMIT, hint="cursor= fetches the next page")
+
+
+def _statuses(status: str | RunStatus | Collection[str] | None) -> frozenset[RunStatus] | None:
+    if status is None:
+        return None
+    try:
+        return frozenset({RunStatus(status)} if isinstance(status, str) else map(RunStatus, status))
+    except ValueError as error:
+        raise ConfigurationError(f"status: {error}; the statuses are {', '.join(RunStatus)}") from None

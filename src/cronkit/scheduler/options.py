@@ -1,0 +1,170 @@
+"""What may be said of a job when it is declared, added or updated, and how that becomes a ``JobSpec``."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta, tzinfo
+from typing import Any, TypedDict
+
+from cronkit.errors import ConfigurationError
+from cronkit.executors.protocol import Executor
+from cronkit.jobs.job import JobSpec
+from cronkit.jobs.policies import Duration, Missed, OnCrash, Overlap, Policies, Retry, read_policies
+from cronkit.jobs.target import Colour, Target
+from cronkit.schedules import At, CalendarInterval, Cron, Every, Manual, Schedule, parse_schedule
+
+AnySchedule = str | timedelta | Schedule
+Zone = str | tzinfo
+
+
+class JobOptions(TypedDict, total=False):
+    """The options of ``job``, ``add`` and ``update``; what is left out keeps its default, at ``update`` its value."""
+
+    args: Collection[Any]
+    """Positional arguments for the target."""
+    kwargs: Mapping[str, Any]
+    """Keyword arguments for the target."""
+    executor: str | None
+    """The name of the executor to run on; by default the one that fits the target's colour."""
+    name: str | None
+    """A name for people; the id, if not given."""
+    description: str | None
+    """What the job is for."""
+    metadata: Mapping[str, Any]
+    """Anything the application wants to keep with the job."""
+    tags: Collection[str]
+    """Labels by which jobs are found."""
+    owner: str | None
+    """Who answers for the job."""
+    missed: str | Missed | None
+    """What late occurrences become: "latest" (default), "skip", "all", or a ``Missed``."""
+    overlap: str | Overlap | None
+    """What happens while another run is open: "skip" (default), "queue", "allow", "cancel_running"."""
+    retry: int | Retry | None
+    """How often a failed run is tried, counting the first: a number, or a ``Retry``."""
+    on_crash: str | OnCrash | None
+    """What becomes of a run whose node was lost: "rerun" (default), "fail", "hold"."""
+    timeout: Duration | None
+    """The longest an attempt may take."""
+    spread: Duration | None
+    """Move each run forward by a stable part of this, so that jobs of one schedule do not start together."""
+    jitter: Duration | None
+    """Move each run forward by a part of this that differs from run to run."""
+    max_runs: int | None
+    """After how many scheduled runs the job ends."""
+
+
+OWN_SCHEDULES = (At, CalendarInterval, Cron, Every, Manual)
+"""Looked for first: asking whether an object fits a protocol costs 20 us."""
+ID_LENGTH = 200
+POLICY_OPTIONS = frozenset({"missed", "overlap", "retry", "on_crash", "timeout", "spread", "jitter", "max_runs"})
+LABEL_OPTIONS = frozenset({"name", "description", "owner"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecReader:
+    """Reads declarations against one scheduler's zone, default policies and executors."""
+
+    tz: Zone
+    defaults: Policies
+    executors: Mapping[str, Executor]
+    default_executors: Mapping[Colour, str]
+
+    def read(self, target: Target, schedule: AnySchedule, job_id: str, tz: Zone | None, options: JobOptions) -> JobSpec:
+        """The spec of a new job.
+
+        Raises:
+            ConfigurationError: an option that cannot be; ScheduleError: a schedule that cannot be.
+        """
+        if not 0 < len(job_id) <= ID_LENGTH:
+            raise ConfigurationError(f"id={job_id!r}: give a text of 1 to {ID_LENGTH} characters")
+        spec = JobSpec(
+            id=job_id,
+            target=target.name,
+            schedule=self.schedule(schedule, job_id, tz),
+            executor=self._executor(target, options.get("executor")),
+            policies=self.defaults,
+        )
+        if options:
+            spec = self._apply(spec, options)
+        target.check_arguments(spec.args, spec.kwargs)
+        return spec
+
+    def change(
+        self, spec: JobSpec, target: Target | None, schedule: AnySchedule | None, tz: Zone | None, options: JobOptions
+    ) -> JobSpec:
+        """An existing job's spec with some of it changed; raises as ``read`` does."""
+        if schedule is not None:
+            spec = replace(spec, schedule=self.schedule(schedule, spec.id, tz))
+        elif tz is not None:
+            raise ConfigurationError("tz= belongs to a schedule: give schedule= with it")
+        if "executor" in options and target is not None:
+            spec = replace(spec, executor=self._executor(target, options["executor"]))
+        spec = self._apply(spec, options)
+        if target is not None:
+            target.check_arguments(spec.args, spec.kwargs)
+        return spec
+
+    def schedule(self, schedule: AnySchedule, job_id: str, tz: Zone | None) -> Schedule:
+        """A schedule bound to its own zone, the given one, or the scheduler's."""
+        if isinstance(schedule, str):
+            return parse_schedule(schedule, tz=tz, seed=job_id).bind(tz=self.tz)
+        if isinstance(schedule, timedelta):
+            return Every(schedule)
+        if not isinstance(schedule, OWN_SCHEDULES) and not isinstance(schedule, Schedule):
+            raise ConfigurationError(
+                f"schedule={schedule!r} is no schedule: give a text such as '0 9 * * MON-FRI' or '5m', or a Schedule"
+            )
+        return schedule.bind(tz=self.tz if tz is None else tz)
+
+    def _executor(self, target: Target, name: str | None) -> str:
+        if name is None:
+            return self.default_executors[target.colour]
+        executor = self.executors.get(name)
+        if executor is None:
+            raise ConfigurationError(
+                f"executor={name!r} is unknown: give one of {', '.join(map(repr, self.executors))}"
+            )
+        if target.colour not in executor.capabilities.colours:
+            fit = ", ".join(
+                repr(key) for key, value in self.executors.items() if target.colour in value.capabilities.colours
+            )
+            raise ConfigurationError(
+                f"executor {name!r} cannot run the {target.colour} {target.name!r}: give {fit}, or leave executor= out"
+            )
+        return name
+
+    def _apply(self, spec: JobSpec, options: JobOptions) -> JobSpec:
+        changes: dict[str, Any] = {}
+        policies: dict[str, Any] = {}
+        for option, value in options.items():
+            if option in POLICY_OPTIONS:
+                policies[option] = value
+            elif option in LABEL_OPTIONS:
+                changes[option] = value
+            elif option == "args":
+                changes["args"] = tuple(options["args"])
+            elif option in ("kwargs", "metadata"):
+                changes[option] = dict(value)  # type: ignore[call-overload]
+            elif option == "tags":
+                changes["tags"] = _tags(value)
+            elif option != "executor":
+                known = ", ".join(sorted(JobOptions.__annotations__))
+                raise ConfigurationError(f"{option}= is no option of a job; the options are {known}")
+        if policies:
+            changes["policies"] = read_policies(spec.policies, policies)
+            self._check_policies(spec, changes["policies"])
+        return replace(spec, **changes) if changes else spec
+
+    def _check_policies(self, spec: JobSpec, policies: Policies) -> None:
+        executor = self.executors.get(spec.executor)
+        if policies.overlap is Overlap.CANCEL_RUNNING and executor is not None and not executor.capabilities.cancels:
+            raise ConfigurationError(
+                f"overlap='cancel_running': executor {spec.executor!r} cannot cancel a run; "
+                "make the target a coroutine function, or choose 'skip', 'queue' or 'allow'"
+            )
+
+
+def _tags(value: Any) -> frozenset[str]:
+    if isinstance(value, str):
+        raise ConfigurationError(f"tags={value!r} is one text: give a set such as {{{value!r}}}")
+    return frozenset(value)

@@ -1,0 +1,100 @@
+"""A running scheduler: the engine, its thread and the executors, put together and taken apart."""
+
+import multiprocessing
+import os
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cronkit.clock import Clock
+from cronkit.engine.engine import Engine
+from cronkit.engine.thread import EngineThread
+from cronkit.errors import LifecycleError
+from cronkit.events import EventBus, SchedulerStarted, SchedulerStopped, SchedulerStopping
+from cronkit.executors.protocol import Executor
+from cronkit.jobs.registry import Registry
+from cronkit.stores.protocol import JobStore, Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a scheduler is made of; the runtime owns none of it but the engine it builds."""
+
+    store: JobStore
+    executors: Mapping[str, Executor]
+    registry: Registry
+    bus: EventBus
+    clock: Clock
+    new_id: Callable[[], str]
+    lease: timedelta
+    renew_every: timedelta
+
+
+class Runtime:
+    """One start of a scheduler, up to its stop."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._pid = os.getpid()
+        self._unsubscribe: Callable[[], None] | None = None
+        self.engine = Engine(
+            store=parts.store,
+            executors=parts.executors,
+            registry=parts.registry,
+            bus=parts.bus,
+            clock=parts.clock,
+            node=f"{os.uname().nodename if hasattr(os, 'uname') else 'host'}:{self._pid}:{parts.new_id()[-8:]}",
+            new_id=parts.new_id,
+            lease=parts.lease,
+            renew_every=parts.renew_every,
+        )
+        self._thread = EngineThread(self.engine, parts.bus, parts.clock)
+
+    @property
+    def is_of_this_process(self) -> bool:
+        """Whether this process started it, rather than the one it was forked from: threads do not survive a fork."""
+        return self._pid == os.getpid()
+
+    def start(self) -> None:
+        """Start the executors and the engine's thread."""
+        if self._parts.store.capabilities.scope is Scope.PROCESS:
+            _warn_of_several_workers()
+        for executor in self._parts.executors.values():
+            executor.start()
+        self._unsubscribe = self._parts.store.subscribe(self.engine.wake)
+        self._thread.start()
+        self._parts.bus.publish(SchedulerStarted(at=self._parts.clock.now()))
+
+    def stop(self, drain: timedelta) -> int:
+        """Claim nothing more, let runs end for up to ``drain``, cancel the rest; return how many were left running.
+
+        Raises:
+            LifecycleError: called from the engine's own thread.
+        """
+        if self._thread.is_engine_thread:
+            raise LifecycleError("stop() was called on the engine's own thread: call it from another")
+        parts = self._parts
+        parts.bus.publish(SchedulerStopping(at=parts.clock.now()))
+        left = self._thread.stop(drain)
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+        for executor in parts.executors.values():
+            executor.shutdown(timedelta())
+        parts.bus.publish(SchedulerStopped(at=parts.clock.now(), left_running=left))
+        parts.bus.drain(timedelta(seconds=1))
+        return left
+
+
+def _warn_of_several_workers() -> None:
+    """A store in memory under several server workers means that every job runs once in each."""
+    count = os.environ.get("WEB_CONCURRENCY", "1")
+    if multiprocessing.parent_process() is None and "gunicorn" not in sys.modules and count in ("", "1"):
+        return
+    warnings.warn(
+        "this scheduler keeps its jobs in the memory of one process, and this looks like one of several server "
+        "workers: each would run every job. Give Scheduler a store that they share, or start it in one process.",
+        RuntimeWarning,
+        stacklevel=4,
+    )

@@ -1,0 +1,449 @@
+"""The scheduler: the public verbs. It holds no rule; the layers below decide."""
+
+import os
+import random
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from types import FrameType, TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+from cronkit.clock import Clock, SystemClock
+from cronkit.engine import changes
+from cronkit.errors import ConfigurationError, JobExistsError, JobNotFoundError, LifecycleError, RunNotFoundError
+from cronkit.events import Event, EventBus, JobAdded, JobPaused, JobRemoved, JobResumed, JobUpdated
+from cronkit.executors.coroutine import CoroutineExecutor
+from cronkit.executors.protocol import Executor
+from cronkit.executors.thread import ThreadExecutor
+from cronkit.jobs.job import Job, JobRow, JobSpec, Revision
+from cronkit.jobs.keys import Cause
+from cronkit.jobs.page import Page
+from cronkit.jobs.policies import Defaults, Duration
+from cronkit.jobs.registry import Registry
+from cronkit.jobs.run import RunRow
+from cronkit.jobs.status import RunStatus
+from cronkit.jobs.target import Colour, Target, default_name
+from cronkit.scheduler.declarations import Declarations
+from cronkit.scheduler.handle import RunHandle, RunWaiters
+from cronkit.scheduler.health import Health
+from cronkit.scheduler.ledger import Ledger, check_limit
+from cronkit.scheduler.options import AnySchedule, JobOptions, SpecReader, Zone
+from cronkit.scheduler.runtime import Parts, Runtime
+from cronkit.schedules import At, Manual, parse_duration
+from cronkit.schedules.zones import resolve_zone
+from cronkit.stores import open_store
+from cronkit.stores.protocol import JobStore, Scope
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Listener = TypeVar("Listener", bound=Callable[..., Any])
+
+DRAIN = "25s"
+EXISTS = ("error", "update", "keep")
+
+
+class Scheduler:
+    """Runs functions when their schedules say so, in this process.
+
+    ``store`` is a ``JobStore``, its URL, or None for memory. Functions run on the executor "default" (threads),
+    coroutine functions on "loop" (an event loop in a thread of its own); ``executors`` adds to these or replaces
+    them. ``tz`` is the zone of schedules that have none. Constructing, decorating and importing start no thread and
+    open no file; before ``start`` a scheduler is a client of its store.
+
+    Raises:
+        ConfigurationError: a store, executor, zone or default that cannot be.
+    """
+
+    def __init__(
+        self,
+        store: JobStore | str | None = None,
+        *,
+        executors: Mapping[str, Executor] | None = None,
+        tz: Zone = "UTC",
+        namespace: str = "default",
+        defaults: Defaults | None = None,
+        cluster: bool = False,
+        lease: Duration = "30s",
+        renew_every: Duration = "10s",
+        clock: Clock | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.namespace = namespace
+        self._store = open_store(store)
+        if cluster and self._store.capabilities.scope is not Scope.CLUSTER:
+            raise ConfigurationError(
+                f"cluster=True needs a store that several hosts share; {type(self._store).__name__} "
+                f"reaches one {self._store.capabilities.scope}"
+            )
+        self._clock: Clock = clock or SystemClock()
+        self._executors: dict[str, Executor] = {
+            "default": ThreadExecutor(),
+            "loop": CoroutineExecutor(),
+            **(executors or {}),
+        }
+        self._registry = Registry()
+        self._declarations = Declarations()
+        self._bus = EventBus()
+        self._random_bytes = os.urandom if seed is None else random.Random(seed).randbytes
+        self._waiters = RunWaiters(self._store)
+        self._lock = threading.RLock()
+        self._runtime: Runtime | None = None
+        self._lease, self._renew_every = parse_duration(lease), parse_duration(renew_every)
+        self._reader = SpecReader(
+            tz=resolve_zone(tz),
+            defaults=(defaults or Defaults()).policies(),
+            executors=self._executors,
+            default_executors={Colour.FUNCTION: "default", Colour.COROUTINE: "loop"},
+        )
+        self.ledger = Ledger(self._store, namespace)
+
+    # -- registration -------------------------------------------------------------------------------------------------
+
+    def job(
+        self, schedule: AnySchedule, *, id: str | None = None, tz: Zone | None = None, **options: Unpack[JobOptions]
+    ) -> Callable[[Function], Function]:
+        """Decorate a function to run on a schedule; the function itself is returned unchanged.
+
+        ``id`` is the function's name unless given. The job is in the store from ``start``, or from the first verb
+        that asks the store.
+
+        Raises:
+            ConfigurationError, ScheduleError: at once, where the job could never run as declared.
+        """
+
+        def register(function: Function) -> Function:
+            target = self._registry.register(function, id)
+            self._declarations.declare(self._reader.read(target, schedule, id or target.name, tz, options), target)
+            if self.is_running:
+                self._apply_declarations()
+            return function
+
+        return register
+
+    def target(self, function: Function | None = None, *, name: str | None = None) -> Any:
+        """Decorate a function to be a target without a schedule, for jobs that are added at run time."""
+
+        def register(function: Function) -> Function:
+            self._registry.register(function, name)
+            return function
+
+        return register if function is None else register(function)
+
+    def on(self, *types: type[Event]) -> Callable[[Listener], Listener]:
+        """Decorate a function, or a coroutine function, to be called with each event of these types."""
+        return self._bus.on(*types)
+
+    # -- jobs ---------------------------------------------------------------------------------------------------------
+
+    def add(
+        self,
+        target: Callable[..., Any] | str,
+        schedule: AnySchedule | None = None,
+        *,
+        id: str | None = None,
+        tz: Zone | None = None,
+        exists: str = "error",
+        by: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Job:
+        """Add a job: ``target`` is a function or a registered name, no schedule means by ``trigger`` alone.
+
+        If the id is taken, ``exists`` says what to do: "error", "update" the job, or "keep" it as it is.
+
+        Raises:
+            JobExistsError: the id is taken, and ``exists="error"``; ConfigurationError, ScheduleError: the job could
+            never run as declared.
+        """
+        if exists not in EXISTS:
+            raise ConfigurationError(f"exists={exists!r}: give one of {', '.join(map(repr, EXISTS))}")
+        known = self._target(target)
+        schedule = Manual() if schedule is None else schedule
+        spec = self._reader.read(known, schedule, known.name if id is None else id, tz, options)
+        self._apply_declarations()
+        return self._put(spec, exists=exists, by=by, declared=False)
+
+    def update(
+        self,
+        job_id: str,
+        *,
+        schedule: AnySchedule | None = None,
+        tz: Zone | None = None,
+        by: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Job:
+        """Change some of a job; a changed schedule counts from now and never causes a catch-up.
+
+        Raises:
+            JobNotFoundError: there is no such job; ConfigurationError, ScheduleError: the change cannot be.
+        """
+
+        def change(row: JobRow, now: datetime) -> list[RunRow]:
+            spec = self._reader.change(row.spec, self._registry.get(row.spec.target), schedule, tz, options)
+            return changes.update(row, spec, now, by, self._new_id)
+
+        job = self._change(job_id, change)
+        changed = tuple(sorted({*options, *(("schedule",) if schedule is not None else ())}))
+        self._bus.publish(JobUpdated(at=job.updated_at, namespace=self.namespace, job_id=job_id, changed=changed))
+        return job
+
+    def pause(
+        self, job_id: str, *, reason: str | None = None, until: datetime | str | None = None, by: str | None = None
+    ) -> Job:
+        """Stop a job's schedule until ``resume``, or until a time; ``trigger`` still works.
+
+        Raises:
+            JobNotFoundError: there is no such job; ScheduleError: ``until`` is no date-time.
+        """
+        end = None if until is None else self._instant(until)
+        job = self._change(job_id, lambda row, now: changes.pause(row, now, reason, end, by, self._new_id))
+        self._bus.publish(
+            JobPaused(at=job.updated_at, namespace=self.namespace, job_id=job_id, reason=reason, until=end, by=by)
+        )
+        return job
+
+    def resume(self, job_id: str, *, by: str | None = None) -> Job:
+        """Let a paused job's schedule go on. The paused time becomes one skipped record; a one-shot in it runs now.
+
+        Raises:
+            JobNotFoundError: there is no such job.
+        """
+        job = self._change(job_id, lambda row, now: changes.resume(row, now, by, self._new_id) if row.pause else None)
+        self._bus.publish(JobResumed(at=job.updated_at, namespace=self.namespace, job_id=job_id))
+        return job
+
+    def remove(self, job_id: str) -> None:
+        """Take a job away; what runs may end, what waits is cancelled, and its runs stay in the ledger.
+
+        Raises:
+            JobNotFoundError: there is no such job.
+        """
+        self._apply_declarations()
+        while True:
+            row, now = self._load(job_id), self._clock.now()
+            if self._store.remove(row, changes.remove(row, now, self._new_id), now):
+                break
+        self._bus.publish(JobRemoved(at=now, namespace=self.namespace, job_id=job_id))
+
+    def get(self, job_id: str) -> Job:
+        """A job as it stands now.
+
+        Raises:
+            JobNotFoundError: there is no such job.
+        """
+        self._apply_declarations()
+        return self._load(job_id).snapshot()
+
+    def jobs(self, *, tag: str | None = None, limit: int = 50, cursor: str | None = None) -> Page[Job]:
+        """A page of jobs, ordered by id, optionally those with a tag."""
+        check_limit(limit)
+        self._apply_declarations()
+        return self._store.jobs(self.namespace, tag=tag, limit=limit, cursor=cursor)
+
+    def history(self, job_id: str) -> tuple[Revision, ...]:
+        """What was done to a job, oldest first.
+
+        Raises:
+            JobNotFoundError: there is no such job.
+        """
+        return self._store.history(self.get(job_id).key)
+
+    # -- runs ---------------------------------------------------------------------------------------------------------
+
+    def trigger(self, job_id: str, *, kwargs: Mapping[str, Any] | None = None, key: str | None = None) -> RunHandle:
+        """Run a job once, now, under its overlap rule; ``kwargs`` go over the job's own.
+
+        With the same ``key`` the same run is returned, however often this is called.
+
+        Raises:
+            JobNotFoundError: there is no such job; ConfigurationError: the target does not take these arguments.
+        """
+        self._apply_declarations()
+        row = self._load(job_id)
+        target = self._registry.get(row.spec.target)
+        if kwargs and target is not None:
+            target.check_arguments(row.spec.args, {**row.spec.kwargs, **kwargs})
+        run_id, now = self._new_id(), self._clock.now()
+        token = run_id if key is None else key
+        run = RunRow(run_id, row.key, Cause.MANUAL, now, now, token, RunStatus.QUEUED, now, row.spec.policies.overlap)
+        run.kwargs = dict(kwargs) if kwargs else None
+        kept = self._store.enqueue(run)
+        if kept is None:
+            raise self._not_found(job_id)
+        return RunHandle(kept.id, self._store, self._waiters)
+
+    def run_handle(self, run_id: str) -> RunHandle:
+        """A handle on any run of this store."""
+        return RunHandle(run_id, self._store, self._waiters)
+
+    def cancel(self, run_id: str, *, reason: str = "cancelled") -> RunStatus:
+        """Cancel a waiting run, or ask a running one to stop; return the status afterwards.
+
+        A coroutine is cancelled; a thread cannot be, so its target has to look at ``run.cancel_requested``.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+        """
+        status = self._store.request_cancel(run_id, reason, self._clock.now())
+        if status is None:
+            raise RunNotFoundError(f"no run {run_id!r}: it was removed by retention, or belongs to another store")
+        return status
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def is_running(self) -> bool:
+        """Whether this process runs the scheduler."""
+        return self._runtime is not None and self._runtime.is_of_this_process
+
+    def start(self) -> None:
+        """Start the engine in a thread of its own, and return.
+
+        Raises:
+            LifecycleError: it runs already.
+        """
+        with self._lock:
+            if self.is_running:
+                raise LifecycleError("this scheduler runs already: stop() it first, or make another")
+            self._store.open()
+            self._runtime = Runtime(self._parts())
+            self._apply_declarations()
+            self._bus.run_coroutine = self._coroutines.run_coroutine
+            self._runtime.start()
+
+    def stop(self, *, drain: Duration = DRAIN) -> int:
+        """Claim nothing more, let runs end for up to ``drain``, cancel the rest; return how many were left running.
+
+        Stopping a scheduler that does not run does nothing.
+        """
+        with self._lock:
+            runtime, self._runtime = self._runtime, None
+        if runtime is None or not runtime.is_of_this_process:
+            return 0
+        return runtime.stop(parse_duration(drain) if drain not in ("0s", timedelta()) else timedelta())
+
+    def run(self, *, drain: Duration = DRAIN) -> None:
+        """Run in the foreground until SIGINT or SIGTERM, then drain; a second signal stops at once."""
+        asked = threading.Event()
+
+        def ask(signum: int, frame: FrameType | None) -> None:
+            if asked.is_set():
+                raise KeyboardInterrupt
+            asked.set()
+
+        previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            self.start()
+            asked.wait()
+            self.stop(drain=drain)
+        except KeyboardInterrupt:
+            self.stop(drain="0s")
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def health(self) -> Health:
+        """How the scheduler is doing, from memory alone: no question to the store."""
+        runtime = self._runtime if self.is_running else None
+        return Health.of(runtime.engine if runtime else None, self._bus, self._store.capabilities)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _parts(self) -> Parts:
+        return Parts(
+            store=self._store,
+            executors=self._executors,
+            registry=self._registry,
+            bus=self._bus,
+            clock=self._clock,
+            new_id=self._new_id,
+            lease=self._lease,
+            renew_every=self._renew_every,
+        )
+
+    def _new_id(self) -> str:
+        return self._random_bytes(12).hex()
+
+    def _target(self, target: Callable[..., Any] | str) -> Target:
+        if not isinstance(target, str):
+            return self._registry.register(target, self._registry.name_of(target) or default_name(target))
+        known = self._registry.get(target)
+        if known is None:
+            names = ", ".join(sorted(self._registry.names)) or "none yet"
+            raise ConfigurationError(
+                f"no target is called {target!r}: decorate it with @scheduler.target; the targets are {names}"
+            )
+        return known
+
+    def _apply_declarations(self) -> None:
+        """Put the jobs that decorators declared into the store."""
+        if self._declarations:
+            with self._lock:
+                for declaration in self._declarations.take():
+                    self._put(declaration.spec, exists="update", by=None, declared=True)
+
+    def _put(self, spec: JobSpec, *, exists: str, by: str | None, declared: bool) -> Job:
+        while True:
+            now = self._clock.now()
+            row = self._store.load(self.namespace, spec.id)
+            if row is None:
+                row = changes.create(spec, self.namespace, now, by)
+                if row.next_at is None and not declared and not isinstance(spec.schedule, Manual):
+                    raise ConfigurationError(
+                        f"job {spec.id!r} would never run: {spec.schedule} has no occurrence after {now}{_remedy(spec)}"
+                    )
+                if self._store.insert(row):
+                    self._bus.publish(JobAdded(at=now, namespace=self.namespace, job_id=spec.id))
+                    return row.snapshot()
+            elif exists == "error":
+                raise JobExistsError(
+                    f"there is a job {spec.id!r} already: give another id=, or exists='update' or 'keep'"
+                )
+            elif exists == "keep" or row.spec == spec:
+                return row.snapshot()
+            else:
+                births = changes.update(row, spec, now, by, self._new_id)
+                if self._store.save(row, births):
+                    self._bus.publish(
+                        JobUpdated(at=now, namespace=self.namespace, job_id=spec.id, changed=("declaration",))
+                    )
+                    return row.snapshot()
+
+    def _change(self, job_id: str, change: Callable[[JobRow, datetime], list[RunRow] | None]) -> Job:
+        """Load, change and save a job, again if somebody else was faster; a change of None leaves it as it is."""
+        self._apply_declarations()
+        while True:
+            row = self._load(job_id)
+            births = change(row, self._clock.now())
+            if births is None or self._store.save(row, births):
+                return row.snapshot()
+
+    def _load(self, job_id: str) -> JobRow:
+        row = self._store.load(self.namespace, job_id)
+        if row is None:
+            raise self._not_found(job_id)
+        return row
+
+    def _not_found(self, job_id: str) -> JobNotFoundError:
+        return JobNotFoundError(f"no job {job_id!r} in namespace {self.namespace!r}: jobs() lists those there are")
+
+    def _instant(self, text: datetime | str) -> datetime:
+        return At(text).bind(tz=self._reader.tz).instants[0].astimezone(UTC)
+
+    @property
+    def _coroutines(self) -> CoroutineExecutor:
+        """The executor whose loop coroutine listeners run on."""
+        loop = self._executors["loop"]
+        return loop if isinstance(loop, CoroutineExecutor) else CoroutineExecutor()
+
+
+def _remedy(spec: JobSpec) -> str:
+    return "; give a later instant, or 'now' to run it at once" if isinstance(spec.schedule, At) else ""

@@ -1,0 +1,553 @@
+"""The store in memory: two kinds of heap, a few dictionaries and one lock. It ends with its process."""
+
+import heapq
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from cronkit.clock import utc_now
+from cronkit.jobs.job import Job, JobRow, Revision
+from cronkit.jobs.keys import Cause, JobKey, OccurrenceKey
+from cronkit.jobs.page import Page
+from cronkit.jobs.policies import Overlap
+from cronkit.jobs.rules import (
+    CRASH_REASON,
+    OVERLAP_REASON,
+    REMOVED_REASON,
+    SUPERSEDED_REASON,
+    after_crash,
+    is_refused,
+    is_spent,
+    must_wait,
+)
+from cronkit.jobs.run import Run, RunRow
+from cronkit.jobs.status import RunStatus
+from cronkit.stores.protocol import (
+    Advance,
+    Change,
+    Claimed,
+    Finish,
+    Renewal,
+    RunFilter,
+    Scope,
+    StoreCapabilities,
+    Subscriber,
+)
+
+WAITING = frozenset({RunStatus.QUEUED, RunStatus.RETRYING})
+GONE = -1
+"""The revision of a row that is no longer the job's, which no heap entry and no advance can match."""
+
+
+class MemoryStore:
+    """Jobs and runs in this process's memory.
+
+    Finished runs are kept up to ``keep_runs`` and jobs whose schedule has ended up to ``keep_ended_jobs``, the oldest
+    going first; counters outlive the runs they count.
+    """
+
+    capabilities = StoreCapabilities(scope=Scope.PROCESS, durable=False, push=True)
+
+    def __init__(self, *, keep_runs: int = 10_000, keep_ended_jobs: int = 10_000) -> None:
+        self._keep_runs = keep_runs
+        self._keep_ended_jobs = keep_ended_jobs
+        self._lock = threading.RLock()
+        self._generation = 0
+        self._sequence = 0
+        self._jobs: dict[tuple[str, str], JobRow] = {}
+        self._ended_jobs: deque[JobKey] = deque()
+        self._due: list[tuple[datetime, int, JobRow, int]] = []
+        self._offered: list[tuple[JobRow, int]] = []
+        self._unresolved: list[tuple[JobRow, int]] = []
+        self._runs: dict[str, RunRow] = {}
+        self._keys: dict[OccurrenceKey, str] = {}
+        self._finished: deque[str] = deque()
+        self._ended_runs: deque[str] = deque()
+        self._ready: dict[str, list[tuple[datetime, int, RunRow]]] = {}
+        self._held_by: dict[str, dict[str, RunRow]] = {}
+        self._leases: dict[str, datetime] = {}
+        self._lost: dict[str, set[str]] = {}
+        self._subscribers: tuple[Subscriber, ...] = ()
+
+    def open(self) -> None:
+        """Nothing to connect to."""
+
+    def close(self) -> None:
+        """Nothing to let go of: the content stays as long as the object."""
+
+    # -- jobs ---------------------------------------------------------------------------------------------------------
+
+    def insert(self, job: JobRow, births: Sequence[RunRow] = ()) -> bool:
+        """See ``JobTable``."""
+        with self._lock:
+            name = job.key.namespace, job.key.id
+            if name in self._jobs:
+                return False
+            self._generation += 1
+            job.key = JobKey(*name, self._generation)
+            self._jobs[name] = job
+            self._apply(job, births)
+        self._announce(Change.WORK)
+        return True
+
+    def load(self, namespace: str, job_id: str) -> JobRow | None:
+        """See ``JobTable``."""
+        with self._lock:
+            row = self._jobs.get((namespace, job_id))
+            return row.copy() if row is not None else None
+
+    def save(self, job: JobRow, births: Sequence[RunRow] = ()) -> bool:
+        """See ``JobTable``."""
+        with self._lock:
+            current = self._current(job.key, job.revision)
+            if current is None:
+                return False
+            job.counters, job.open, job.last_refusal = current.counters, current.open, current.last_refusal
+            current.revision = GONE
+            self._jobs[job.key.namespace, job.key.id] = job
+            self._apply(job, births)
+            for run_id in job.open:
+                self._make_ready(job, self._runs[run_id])
+        self._announce(Change.WORK)
+        return True
+
+    def remove(self, job: JobRow, births: Sequence[RunRow] = (), now: datetime | None = None) -> bool:
+        """See ``JobTable``."""
+        now = now or utc_now()
+        with self._lock:
+            row = self._current(job.key, job.revision)
+            if row is None:
+                return False
+            for run in births:
+                self._bear(row, run)
+            for run_id in row.open:
+                if self._runs[run_id].status in WAITING:
+                    self._end(self._runs[run_id], RunStatus.CANCELLED, now, reason=REMOVED_REASON)
+            self._forget(row)
+        self._announce()
+        return True
+
+    def _forget(self, job: JobRow) -> None:
+        job.revision = GONE
+        del self._jobs[job.key.namespace, job.key.id]
+
+    def jobs(self, namespace: str, *, tag: str | None, limit: int, cursor: str | None) -> Page[Job]:
+        """See ``JobTable``."""
+        with self._lock:
+            matching = [
+                row
+                for row in self._jobs.values()
+                if row.key.namespace == namespace
+                and (tag is None or tag in row.spec.tags)
+                and (cursor is None or row.key.id > cursor)
+            ]
+            page = heapq.nsmallest(limit + 1, matching, key=lambda row: row.key.id)
+            items = tuple(row.snapshot() for row in page[:limit])
+        return Page(items, items[-1].id if len(page) > limit else None)
+
+    def history(self, key: JobKey) -> tuple[Revision, ...]:
+        """See ``JobTable``."""
+        with self._lock:
+            row = self._jobs.get((key.namespace, key.id))
+            return row.history if row is not None and row.key == key else ()
+
+    def _job_of(self, run: RunRow) -> JobRow | None:
+        row = self._jobs.get((run.job.namespace, run.job.id))
+        return row if row is not None and row.key == run.job else None
+
+    def _current(self, key: JobKey, revision: int) -> JobRow | None:
+        row = self._jobs.get((key.namespace, key.id))
+        return row if row is not None and row.key == key and row.revision == revision else None
+
+    def _apply(self, job: JobRow, births: Iterable[RunRow]) -> list[RunRow]:
+        """Bear the runs that a change to ``job`` causes, and have the job looked at when it is next due."""
+        job.revision += 1
+        born = [run for run in births if self._bear(job, run)]
+        self._look_again(job, job.revision)
+        return born
+
+    # -- occurrences --------------------------------------------------------------------------------------------------
+
+    def due_jobs(self, now: datetime | None, limit: int, targets: Collection[str]) -> list[JobRow]:
+        """See ``RunQueue``."""
+        now = now or utc_now()
+        with self._lock:
+            self._put_back()
+            due: list[JobRow] = []
+            while self._due and len(due) < limit and self._due[0][0] <= now:
+                _, _, job, revision = heapq.heappop(self._due)
+                if job.revision != revision:
+                    continue
+                if job.spec.target in targets:
+                    due.append(job)
+                    self._offered.append((job, revision))
+                else:
+                    self._unresolved.append((job, revision))
+            return due
+
+    def _put_back(self) -> None:
+        """Jobs that were offered and not advanced are due still."""
+        for job, revision in self._offered:
+            self._look_again(job, revision)
+        self._offered.clear()
+
+    def _look_again(self, job: JobRow, revision: int) -> None:
+        if job.revision == revision and job.next_due is not None:
+            heapq.heappush(self._due, (job.next_due, self._next_sequence(), job, revision))
+
+    def claim_due(self, advances: Sequence[Advance], now: datetime | None) -> list[RunRow]:
+        """See ``RunQueue``."""
+        born: list[RunRow] = []
+        with self._lock:
+            for advance in advances:
+                job = self._current(advance.key, advance.revision)
+                if job is None:
+                    continue
+                job.watermark, job.next_at, job.next_due = advance.watermark, advance.next_at, advance.next_due
+                if advance.wakes:
+                    job.pause = None
+                born += self._apply(job, advance.births)
+        self._announce()
+        return born
+
+    def enqueue(self, run: RunRow) -> RunRow | None:
+        """See ``RunQueue``."""
+        with self._lock:
+            known = self._keys.get(run.key)
+            if known is not None:
+                return self._runs[known]
+            job = self._job_of(run)
+            if job is None:
+                return None
+            self._bear(job, run)
+        self._announce(Change.WORK)
+        return run
+
+    def _bear(self, job: JobRow, run: RunRow) -> bool:
+        """Add a newborn run; False if its occurrence has one already."""
+        key = run.key
+        if key in self._keys:
+            return False
+        if run.status is RunStatus.QUEUED:
+            blocker = job.open[0] if job.open else None
+            if is_refused(run.overlap, blocker):
+                run.status, run.reason, run.related_id = RunStatus.SKIPPED, OVERLAP_REASON, blocker
+            elif run.overlap is Overlap.CANCEL_RUNNING:
+                for run_id in job.open:
+                    self._cancel(self._runs[run_id], SUPERSEDED_REASON, run.created_at)
+        if run.status is not RunStatus.QUEUED:
+            job.counters[run.status] = job.counters.get(run.status, 0) + run.count
+            run.finished_at = run.created_at
+            if self._extend_refusal(job, run):
+                return True
+            job.last_refusal = run.id
+            self._finished.append(run.id)
+            self._ended_runs.append(run.id)
+        self._sequence += 1
+        run.sequence = self._sequence
+        self._runs[run.id] = run
+        self._keys[key] = run.id
+        if run.status is RunStatus.QUEUED:
+            job.last_refusal = None
+            job.spawned += run.cause is Cause.SCHEDULE
+            if is_spent(job.spec.policies, job.spawned):
+                job.next_at = job.next_due = None
+            job.open = (*job.open, run.id)
+            self._make_ready(job, run)
+        else:
+            self._trim()
+        return True
+
+    def _extend_refusal(self, job: JobRow, run: RunRow) -> bool:
+        """Let the job's newest run, refused for the same reason and by the same run, stand for this one too."""
+        last = self._runs.get(job.last_refusal) if job.last_refusal is not None else None
+        if last is None or run.cause is not Cause.SCHEDULE or last.cause is not Cause.SCHEDULE:
+            return False
+        if (last.status, last.reason, last.related_id) != (run.status, run.reason, run.related_id):
+            return False
+        last.scheduled_until = run.scheduled_until
+        last.count += run.count
+        last.finished_at = run.finished_at
+        run.id = last.id
+        return True
+
+    # -- runs ---------------------------------------------------------------------------------------------------------
+
+    def claim_ready(
+        self, now: datetime | None, node: str, free: Mapping[str, int], targets: Collection[str]
+    ) -> list[Claimed]:
+        """See ``RunQueue``."""
+        now = now or utc_now()
+        claimed: list[Claimed] = []
+        with self._lock:
+            held = self._held_by.setdefault(node, {})
+            for executor, slots in free.items():
+                ready = self._ready.get(executor)
+                while ready and slots and ready[0][0] <= now:
+                    due_at, _, run = heapq.heappop(ready)
+                    job = self._job_of(run)
+                    if job is None or not self._is_ready(job, run, due_at) or job.spec.target not in targets:
+                        continue
+                    run.move(RunStatus.RUNNING)
+                    run.fence += 1
+                    run.attempt += 1
+                    run.node = node
+                    run.started_at = now
+                    held[run.id] = run
+                    slots -= 1
+                    claimed.append(Claimed(run, job.spec, run.fence, run.attempt))
+        return claimed
+
+    def finish(self, finishes: Sequence[Finish]) -> list[bool]:
+        """See ``RunQueue``."""
+        accepted: list[bool] = []
+        with self._lock:
+            for finish in finishes:
+                run = self._runs.get(finish.run_id)
+                accepted.append(run is not None and self._finish(run, finish))
+        self._announce()
+        return accepted
+
+    def _finish(self, run: RunRow, finish: Finish) -> bool:
+        if run.fence != finish.fence:
+            return False
+        if run.status is not RunStatus.RUNNING:
+            return run.status is finish.status
+        run.log, run.error, run.reason = finish.log, finish.error, finish.reason
+        run.excused += not finish.counted
+        job = self._job_of(run)
+        if finish.retry_at is None:
+            run.value, run.occupied = finish.value, finish.occupied
+            self._end(run, finish.status, finish.at, reason=finish.reason)
+        elif job is None:
+            self._end(run, RunStatus.CANCELLED, finish.at, reason=REMOVED_REASON)
+        else:
+            self._let_go(run)
+            run.move(RunStatus.RETRYING)
+            run.due_at = finish.retry_at
+            self._make_ready(job, run)
+        return True
+
+    def release(self, run_ids: Sequence[str]) -> None:
+        """See ``RunQueue``."""
+        with self._lock:
+            for run_id in run_ids:
+                run = self._runs.get(run_id)
+                if run is not None and run.occupied:
+                    run.occupied = False
+                    self._retire(run)
+        self._announce(Change.WORK)
+
+    def report(self, run_id: str, fence: int, fraction: float, note: str | None) -> bool:
+        """See ``RunQueue``."""
+        with self._lock:
+            run = self._runs.get(run_id)
+            if run is None or run.fence != fence or run.status is not RunStatus.RUNNING:
+                return False
+            run.progress, run.progress_note = fraction, note
+            return True
+
+    def request_cancel(self, run_id: str, reason: str, now: datetime | None) -> RunStatus | None:
+        """See ``RunQueue``."""
+        with self._lock:
+            run = self._runs.get(run_id)
+            if run is None:
+                return None
+            self._cancel(run, reason, now or utc_now())
+            status = run.status
+        self._announce(Change.CANCEL if status.is_open else Change.WORK)
+        return status
+
+    def _cancel(self, run: RunRow, reason: str, now: datetime) -> None:
+        if run.status is RunStatus.RUNNING:
+            run.cancel_requested, run.reason = True, reason
+        elif run.status.is_open:
+            self._end(run, RunStatus.CANCELLED, now, reason=reason)
+
+    def renew(self, node: str, lease: timedelta, now: datetime | None) -> Renewal:
+        """See ``RunQueue``."""
+        now = now or utc_now()
+        with self._lock:
+            self._leases[node] = now + lease
+            held = self._held_by.get(node, {})
+            cancel = {run.id: run.reason or "cancelled" for run in held.values() if run.cancel_requested}
+            return Renewal(frozenset(self._lost.pop(node, ())), cancel)
+
+    def reap(self, now: datetime | None) -> list[RunRow]:
+        """See ``RunQueue``."""
+        now = now or utc_now()
+        taken: list[RunRow] = []
+        with self._lock:
+            for node in [node for node, until in self._leases.items() if until < now]:
+                del self._leases[node]
+                for run in list(self._held_by.pop(node, {}).values()):
+                    self._lost.setdefault(node, set()).add(run.id)
+                    self._take_back(run, now)
+                    taken.append(run)
+        self._announce()
+        return taken
+
+    def _take_back(self, run: RunRow, now: datetime) -> None:
+        job = self._job_of(run)
+        run.crashes += 1
+        run.excused += 1
+        run.reason = CRASH_REASON
+        status = after_crash(job.spec.policies.on_crash, run.crashes) if job else RunStatus.ABANDONED
+        if run.cancel_requested:
+            status = RunStatus.CANCELLED
+        if not status.is_open:
+            self._end(run, status, now, reason=CRASH_REASON)
+            return
+        run.move(status)
+        run.fence += 1
+        if status is RunStatus.HELD:
+            self._open_gate(run)
+        elif job:
+            run.due_at = now
+            self._make_ready(job, run)
+
+    def _end(self, run: RunRow, status: RunStatus, at: datetime, *, reason: str | None) -> None:
+        """Write the end of an open run, and let the next of its job come forward."""
+        self._let_go(run)
+        run.move(status)
+        run.finished_at = at
+        run.reason = reason
+        self._ended_runs.append(run.id)
+        job = self._job_of(run)
+        if job is not None:
+            job.counters[status] = job.counters.get(status, 0) + 1
+        if not run.occupied:
+            self._retire(run)
+
+    def _retire(self, run: RunRow) -> None:
+        """Let an ended run, whose thread has returned too, out of its job's gate and into retention."""
+        self._finished.append(run.id)
+        self._open_gate(run)
+        self._trim()
+
+    def _let_go(self, run: RunRow) -> None:
+        if run.node is not None:
+            self._held_by.get(run.node, {}).pop(run.id, None)
+
+    # -- the gate and the heaps ---------------------------------------------------------------------------------------
+
+    def _open_gate(self, run: RunRow) -> None:
+        job = self._job_of(run)
+        if job is None:
+            return
+        job.open = tuple(run_id for run_id in job.open if run_id != run.id)
+        if job.open:
+            self._make_ready(job, self._runs[job.open[0]])
+        elif job.next_due is None and run.cause is Cause.SCHEDULE and job.pause is None:
+            self._ended_jobs.append(job.key)
+
+    def _make_ready(self, job: JobRow, run: RunRow) -> None:
+        if run.status in WAITING and not must_wait(run.overlap, run.id, job.open):
+            ready = self._ready.setdefault(job.spec.executor, [])
+            heapq.heappush(ready, (run.due_at, self._next_sequence(), run))
+
+    def _is_ready(self, job: JobRow, run: RunRow, due_at: datetime) -> bool:
+        """Whether an entry of a ready heap still says the truth."""
+        return run.status in WAITING and run.due_at == due_at and not must_wait(run.overlap, run.id, job.open)
+
+    def next_wake(self, free: Mapping[str, int], targets: Collection[str]) -> datetime | None:
+        """See ``RunQueue``."""
+        with self._lock:
+            self._put_back()
+            self._resolve(targets)
+            while self._due and self._due[0][2].revision != self._due[0][3]:
+                heapq.heappop(self._due)
+            heads = [self._due[0][0]] if self._due else []
+            heads += [ready[0][0] for name, ready in self._ready.items() if ready and free.get(name)]
+            return min(heads, default=None)
+
+    def _resolve(self, targets: Collection[str]) -> None:
+        """Jobs whose target was unknown here are looked at again once it is known."""
+        if not self._unresolved:
+            return
+        still: list[tuple[JobRow, int]] = []
+        for job, revision in self._unresolved:
+            if job.spec.target in targets:
+                self._look_again(job, revision)
+            else:
+                still.append((job, revision))
+        self._unresolved = still
+
+    def _next_sequence(self) -> int:
+        self._sequence += 1
+        return self._sequence
+
+    # -- the ledger ---------------------------------------------------------------------------------------------------
+
+    def run(self, run_id: str) -> Run | None:
+        """See ``LedgerTable``."""
+        with self._lock:
+            row = self._runs.get(run_id)
+            return row.snapshot() if row is not None else None
+
+    def runs(self, wanted: RunFilter, *, limit: int, cursor: str | None) -> Page[Run]:
+        """See ``LedgerTable``."""
+        before = int(cursor) if cursor is not None else self._sequence + 1
+        items: list[RunRow] = []
+        with self._lock:
+            for row in reversed(self._runs.values()):
+                if row.sequence < before and _matches(row, wanted):
+                    items.append(row)
+                    if len(items) > limit:
+                        break
+            page = tuple(row.snapshot() for row in items[:limit])
+            return Page(page, str(items[limit - 1].sequence) if len(items) > limit else None)
+
+    def counts(self, namespace: str, job_id: str | None = None) -> Mapping[RunStatus, int]:
+        """See ``LedgerTable``."""
+        counts: dict[RunStatus, int] = {}
+        wanted = RunFilter(namespace=namespace, job_id=job_id)
+        with self._lock:
+            for row in self._runs.values():
+                if _matches(row, wanted):
+                    counts[row.status] = counts.get(row.status, 0) + row.count
+        return counts
+
+    def _trim(self) -> None:
+        while len(self._finished) > self._keep_runs:
+            gone = self._runs.pop(self._finished.popleft())
+            del self._keys[gone.key]
+        while len(self._ended_jobs) > self._keep_ended_jobs:
+            key = self._ended_jobs.popleft()
+            job = self._jobs.get((key.namespace, key.id))
+            if job is not None and job.key == key and job.next_due is None and not job.open:
+                self._forget(job)
+
+    # -- subscribers --------------------------------------------------------------------------------------------------
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """See ``RunQueue``."""
+        with self._lock:
+            self._subscribers = (*self._subscribers, subscriber)
+
+        def end() -> None:
+            with self._lock:
+                self._subscribers = tuple(other for other in self._subscribers if other is not subscriber)
+
+        return end
+
+    def _announce(self, change: Change | None = None) -> None:
+        """Tell the subscribers of a change and of every run that has ended; called without the lock."""
+        while self._ended_runs:
+            ended = self._ended_runs.popleft()
+            for subscriber in self._subscribers:
+                subscriber(Change.FINISHED, ended)
+        if change is not None:
+            for subscriber in self._subscribers:
+                subscriber(change, None)
+
+
+def _matches(row: RunRow, wanted: RunFilter) -> bool:
+    return (
+        row.job.namespace == wanted.namespace
+        and (wanted.job_id is None or row.job.id == wanted.job_id)
+        and (wanted.statuses is None or row.status in wanted.statuses)
+        and (wanted.since is None or row.scheduled_until >= wanted.since)
+        and (wanted.until is None or row.scheduled_at < wanted.until)
+    )
