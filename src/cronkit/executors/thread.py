@@ -1,0 +1,127 @@
+"""Functions on a small pool of daemon threads."""
+
+import itertools
+import sys
+import threading
+import traceback
+from contextvars import Context
+from datetime import timedelta
+from queue import Empty, SimpleQueue
+from types import FrameType
+
+from cronkit.errors import LifecycleError
+from cronkit.executors.invoke import invoke
+from cronkit.executors.protocol import ExecutorCapabilities, Report, check_slots
+from cronkit.jobs.attempt import Attempt
+from cronkit.jobs.outcome import cancelled
+from cronkit.jobs.target import Colour
+
+NEVER_STARTED = "the executor was shut down before it started"
+
+
+class ThreadExecutor:
+    """Runs functions on up to ``workers`` threads, each run in a fresh, empty context.
+
+    A thread cannot be stopped from outside: ``cancel`` leaves it to the target to look at ``run.cancel_requested``.
+    The threads are daemons, so one that is stuck does not keep the interpreter from exiting.
+    """
+
+    capabilities = ExecutorCapabilities(colours=frozenset({Colour.FUNCTION}), cancels=False)
+
+    def __init__(self, workers: int = 10, *, name: str = "cronkit-worker") -> None:
+        self.slots = check_slots("workers", workers)
+        self._name = name
+        self._pool: _Pool | None = None
+
+    def start(self) -> None:
+        """Make ready; threads are started as they are needed. A pool left by a fork or a shutdown is not used again."""
+        self._pool = _Pool(self.slots, self._name)
+
+    def submit(self, attempt: Attempt, report: Report) -> None:
+        """Run an attempt on an idle thread, else on a new one, else on the first of all ``workers`` to be free.
+
+        Raises:
+            LifecycleError: the executor is not started.
+        """
+        if self._pool is None:
+            raise LifecycleError("the thread executor is not running: start() it before submit()")
+        self._pool.submit(attempt, report)
+
+    def cancel(self, attempt: Attempt) -> None:
+        """Do nothing: the attempt's ``cancel_reason`` is set already, and only its target can heed it."""
+
+    def shutdown(self, drain: timedelta) -> int:
+        """Wait up to ``drain`` for what was submitted; return how many attempts are left running.
+
+        What never started is reported as cancelled; what is left reports when it ends.
+        """
+        pool, self._pool = self._pool, None
+        return 0 if pool is None else pool.close(drain)
+
+    def stack_of(self, attempt: Attempt) -> str | None:
+        """Where the attempt's thread is now, as the text of a traceback from the target on; None if it is in none."""
+        thread_id = attempt.thread_id
+        frame = None if thread_id is None else sys._current_frames().get(thread_id)
+        if frame is None:
+            return None
+        stack = _stack_of_target(frame)
+        # The thread may have gone on to another attempt while we looked.
+        return None if attempt.thread_id != thread_id else stack
+
+
+class _Pool:
+    """The threads between one start and its shutdown, and what they have in flight."""
+
+    def __init__(self, workers: int, name: str) -> None:
+        self._workers = workers
+        self._name = name
+        self._queue: SimpleQueue[tuple[Attempt, Report] | None] = SimpleQueue()
+        self._in_flight: set[Attempt] = set()
+        self._threads = 0
+        self._drained: threading.Event | None = None
+
+    def submit(self, attempt: Attempt, report: Report) -> None:
+        self._in_flight.add(attempt)
+        self._queue.put((attempt, report))
+        if self._threads < self._workers and self._threads < len(self._in_flight):
+            self._threads += 1
+            threading.Thread(target=self._work, name=f"{self._name}-{self._threads}", daemon=True).start()
+
+    def close(self, drain: timedelta) -> int:
+        drained = self._drained = threading.Event()
+        if self._in_flight:
+            drained.wait(drain.total_seconds())
+        self._refuse_waiting()
+        for _ in range(self._threads):
+            self._queue.put(None)
+        return len(self._in_flight)
+
+    def _refuse_waiting(self) -> None:
+        try:
+            while (item := self._queue.get_nowait()) is not None:
+                attempt, report = item
+                self._in_flight.discard(attempt)
+                report(attempt, cancelled(attempt.cancel_reason or NEVER_STARTED))
+        except Empty:
+            pass
+
+    def _work(self) -> None:
+        queue, in_flight = self._queue, self._in_flight
+        while (item := queue.get()) is not None:
+            attempt, report = item
+            outcome = Context().run(invoke, attempt)
+            report(attempt, outcome)
+            in_flight.discard(attempt)
+            if self._drained is not None and not in_flight:
+                self._drained.set()
+            # An idle thread keeps no run, argument or result alive.
+            del item, attempt, report, outcome
+
+
+def _stack_of_target(frame: FrameType) -> str:
+    frames = itertools.takewhile(lambda level: level[0].f_code is not _CALL, traceback.walk_stack(frame))
+    return "".join(traceback.StackSummary.extract(iter(list(frames)[::-1])).format())
+
+
+_CALL = Attempt.call.__code__
+"""Where cronkit's own frames end and the target's begin."""
