@@ -21,8 +21,7 @@ from pathlib import Path
 from statistics import mean
 from typing import NamedTuple
 
-from cronkit import At, Scheduler
-from cronkit.jobs import Run
+from cronkit import At, Run, Scheduler
 
 scheduler = Scheduler()
 
