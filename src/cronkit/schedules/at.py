@@ -12,11 +12,10 @@ from cronkit.schedules.moments import MICRO, NAIVE_EPOCH, from_micros, micros, n
 from cronkit.schedules.schedule import Schedule, Value, no_zone
 from cronkit.schedules.timeline import DAY, MAX_SECOND, MIN_SECOND, Timeline, timeline_of
 from cronkit.schedules.wallclock import Policy, next_instant
-from cronkit.schedules.zones import resolve_zone, same_zone, zone_name, zone_title
+from cronkit.schedules.zones import resolve_zone, same_zone, zone_key, zone_name, zone_title
 
 __all__ = ["At"]
 
-_set = object.__setattr__
 _NOW = "now"
 
 
@@ -29,9 +28,8 @@ class At(Value, Schedule):
     is no instant.
     """
 
-    __slots__ = ("_moments", "_points", "tz")
+    __slots__ = ("_moments", "_points", "_tz")
 
-    tz: tzinfo | None
     _moments: tuple[datetime, ...] | None
     """As given; None for "now"."""
     _points: tuple[int, ...]
@@ -40,18 +38,22 @@ class At(Value, Schedule):
     def __init__(self, *instants: datetime | str, tz: tzinfo | str | None = None) -> None:
         if not instants:
             raise ScheduleError("there is no instant", field="at", hint='give one, as in At("2027-01-01T09:00+01:00")')
-        _set(self, "tz", None if tz is None else resolve_zone(tz))
+        self._tz = None if tz is None else resolve_zone(tz)
         if any(_is_now(instant) for instant in instants):
             if len(instants) > 1:
                 raise ScheduleError('"now" stands alone', field="at", hint="make a schedule of its own for it")
-            _set(self, "_moments", None)
-            _set(self, "_points", ())
+            self._moments = None
+            self._points = ()
             return
         moments = tuple(read_moment(instant, "at") for instant in instants)
         if self.tz is None and len({moment.utcoffset() is None for moment in moments}) > 1:
             raise ScheduleError("some instants have an offset, some have none", field="at", hint="give tz= as well")
-        _set(self, "_moments", moments)
-        _set(self, "_points", tuple(sorted({point for moment in moments for point in _points(moment, self.tz)})))
+        self._moments = moments
+        self._points = tuple(sorted({point for moment in moments for point in _points(moment, self.tz)}))
+
+    @property
+    def tz(self) -> tzinfo | None:
+        return self._tz
 
     @property
     def is_bound(self) -> bool:
@@ -137,7 +139,7 @@ class At(Value, Schedule):
 
     def __repr__(self) -> str:
         written = [repr(text) for text in self.to_json()["at"]]
-        zone = [] if self.tz is None else [f"tz={getattr(self.tz, 'key', None) or self.tz!r}"]
+        zone = [] if self.tz is None else [f"tz={zone_key(self.tz) or self.tz!r}"]
         return f"At({', '.join(written + zone)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -149,7 +151,7 @@ def _restore(moments: tuple[Any, ...], tz: tzinfo | None) -> At:
 
 
 def _is_now(instant: object) -> bool:
-    return isinstance(instant, str) and len(instant) <= 64 and instant.strip(" \t").lower() == _NOW
+    return isinstance(instant, str) and str.__str__(instant)[:64].strip(" \t").lower() == _NOW
 
 
 class _OneReading:

@@ -11,12 +11,11 @@ from cronkit.schedules.moments import MICRO, micros, read_moment
 from cronkit.schedules.strides import DayStride, MonthStride, Stride
 from cronkit.schedules.timeline import MAX_SECOND, MIN_SECOND, timeline_of
 from cronkit.schedules.wallclock import Policy
-from cronkit.schedules.zoned import ZonedSchedule, read_edge
-from cronkit.schedules.zones import resolve_zone, zone_name
+from cronkit.schedules.zoned import ZonedSchedule, read_window
+from cronkit.schedules.zones import resolve_zone, zone_key, zone_name
 
 __all__ = ["CalendarInterval"]
 
-_set = object.__setattr__
 _UNITS = ("days", "weeks", "months", "years")
 _MAX_NUMBER = 1_000_000
 
@@ -30,12 +29,8 @@ class CalendarInterval(ZonedSchedule):
     time. Cron-rules 10 to 13 hold where clocks change. Raises ScheduleError for what cannot mean an interval.
     """
 
-    __slots__ = ("at", "interval")
+    __slots__ = ("_at", "_interval")
 
-    at: time
-    interval: tuple[int, int, int, int]
-    """Days, weeks, months, years, as given."""
-    start: datetime
     _readings: Stride
 
     def __init__(
@@ -69,14 +64,25 @@ class CalendarInterval(ZonedSchedule):
         readings: Stride = DayStride(first, days + 7 * weeks, second)
         if months or years:
             readings = MonthStride(first, months + 12 * years, second)
-        _set(self, "interval", interval)
-        _set(self, "at", clock)
-        _set(self, "_policy", Policy.FIXED_TIME)
-        _set(self, "_readings", readings)
-        self._set_zone(zone, begin, read_edge(end, "end"))
+        self._interval = interval
+        self._at = clock
+        self._policy = Policy.FIXED_TIME
+        self._readings = readings
+        self._tz = zone
+        self._window = read_window(begin, end, zone)
+
+    @property
+    def at(self) -> time:
+        return self._at
+
+    @property
+    def interval(self) -> tuple[int, int, int, int]:
+        """Days, weeks, months and years, as given."""
+        return self._interval
 
     def _in_zone(self, tz: tzinfo) -> Self:
         days, weeks, months, years = self.interval
+        assert self.start is not None
         return type(self)(
             days=days, weeks=weeks, months=months, years=years, at=self.at, start=self.start, end=self.end, tz=tz
         )
@@ -101,18 +107,18 @@ class CalendarInterval(ZonedSchedule):
         found["at"] = _clock_text(self.at)
         if self.tz is not None:
             found["tz"] = zone_name(self.tz)
-        return found | self._window_json()
+        return found | self._window.to_json()
 
     def _identity(self) -> tuple[object, ...]:
-        return *self._readings.values(), self._from, self._until
+        return *self._readings.values(), self._window.first, self._window.until
 
     def __str__(self) -> str:
         return self.describe()
 
     def __repr__(self) -> str:
         numbers = [f"{unit}={number}" for unit, number in zip(_UNITS, self.interval, strict=True) if number]
-        window = [f"{name}={value!r}" for name, value in self._window_json().items()]
-        zone = [] if self.tz is None else [f"tz={getattr(self.tz, 'key', None) or self.tz!r}"]
+        window = [f"{name}={value!r}" for name, value in self._window.to_json().items()]
+        zone = [] if self.tz is None else [f"tz={zone_key(self.tz) or self.tz!r}"]
         return f"CalendarInterval({', '.join([*numbers, f'at={_clock_text(self.at)!r}', *window, *zone])})"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -136,8 +142,10 @@ def _check_number(name: str, number: object) -> None:
 def _read_start(start: object) -> datetime:
     if isinstance(start, date) and not isinstance(start, datetime):
         return datetime(start.year, start.month, start.day)
-    if isinstance(start, str) and len(start.strip(" \t")) == len("2027-01-01"):
-        start = f"{start.strip()}T00:00"
+    if isinstance(start, str):
+        start = str.__str__(start)
+        if len(start.strip(" \t")) == len("2027-01-01"):
+            start = f"{start.strip()}T00:00"
     return read_moment(start, "start")
 
 
@@ -155,8 +163,9 @@ def _first_day(start: datetime, zone: tzinfo | None) -> date:
 def _read_time(at: object) -> time:
     if isinstance(at, time) and at.tzinfo is None and not at.microsecond:
         return at
-    if isinstance(at, str) and len(at) in (5, 8) and at.isascii() and at[2::3] in (":", "::"):
-        numbers = at.split(":")
+    if isinstance(at, str):
+        at = str.__str__(at)
+        numbers = at.split(":") if len(at) in (5, 8) and at.isascii() and at[2::3] in (":", "::") else [""]
         if all(len(number) == 2 and number.isdigit() for number in numbers):
             hour, minute, second = (int(number) for number in [*numbers, "0"][:3])
             if hour < 24 and minute < 60 and second < 60:

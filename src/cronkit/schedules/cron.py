@@ -1,22 +1,20 @@
 """`Cron`: a schedule written as a cron expression."""
 
-from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from typing import Any, Self
 
 from cronkit.errors import ScheduleError
 from cronkit.schedules.describe import describe_cron
 from cronkit.schedules.dialects import DIALECTS
-from cronkit.schedules.expression import read_expression
+from cronkit.schedules.expression import Expression
 from cronkit.schedules.fields import CronFields
 from cronkit.schedules.lint import Finding, lint_cron
 from cronkit.schedules.wallclock import Policy
-from cronkit.schedules.zoned import ZonedSchedule, read_edge
-from cronkit.schedules.zones import resolve_zone, same_zone, zone_name
+from cronkit.schedules.zoned import Window, ZonedSchedule, read_window
+from cronkit.schedules.zones import resolve_zone, same_zone, zone_key, zone_name
 
 __all__ = ["Cron"]
 
-_set = object.__setattr__
 _DST = ("vixie", "literal", "once")
 
 
@@ -33,14 +31,10 @@ class Cron(ZonedSchedule):
     written.
     """
 
-    __slots__ = ("dialect", "dst", "seed", "text")
+    __slots__ = ("_dst", "_expression")
 
-    text: str
-    """The expression, without a ``CRON_TZ=`` prefix."""
-    dialect: str
-    dst: str
-    seed: str | None
-    """What ``H`` was read with; None where the text has no ``H``."""
+    _dst: str
+    _expression: Expression
     _readings: CronFields
 
     def __init__(
@@ -54,28 +48,44 @@ class Cron(ZonedSchedule):
         start: datetime | str | None = None,
         end: datetime | str | None = None,
     ) -> None:
-        rules = DIALECTS[_choice("dialect", dialect, DIALECTS)]
-        _choice("dst", dst, _DST)
-        if seed is not None:
-            _check_seed(seed)
-        expression, zone_text, fields, interval_like = read_expression(text, rules, seed)
+        if dialect != "default" or dst != "vixie" or seed is not None:
+            _check_options(dialect, dst, seed)
+        expression = Expression(text, dialect, seed)
         zone = None if tz is None else resolve_zone(tz)
-        if zone_text is not None:
-            zone = _prefix_zone(zone_text, zone, text)
-        _set(self, "text", expression)
-        _set(self, "dialect", rules.name)
-        _set(self, "dst", dst)
-        _set(self, "seed", seed if seed is not None and _uses_hash(expression) else None)
-        _set(self, "_readings", fields)
-        _set(self, "_policy", _policy(dst, interval_like))
-        self._set_zone(zone, read_edge(start, "start"), read_edge(end, "end"))
+        if expression.zone is not None:
+            zone = _prefix_zone(expression.zone, zone, text)
+        self._fill(expression, dst, zone, read_window(start, end, zone))
+
+    def _fill(self, expression: Expression, dst: str, tz: tzinfo | None, window: Window) -> None:
+        self._expression = expression
+        self._dst = dst
+        self._tz = tz
+        self._readings = expression.fields
+        self._policy = _policy(dst, expression.interval_like)
+        self._window = window
 
     def _in_zone(self, tz: tzinfo) -> Self:
         bound = object.__new__(type(self))
-        for name in ("text", "dialect", "dst", "seed", "_readings", "_policy"):
-            _set(bound, name, getattr(self, name))
-        bound._set_zone(tz, self.start, self.end)
+        bound._fill(self._expression, self.dst, tz, read_window(self.start, self.end, tz))
         return bound
+
+    @property
+    def text(self) -> str:
+        """The expression, without a ``CRON_TZ=`` prefix."""
+        return self._expression.text
+
+    @property
+    def dialect(self) -> str:
+        return self._expression.dialect
+
+    @property
+    def dst(self) -> str:
+        return self._dst
+
+    @property
+    def seed(self) -> str | None:
+        """What ``H`` was read with; None where the text has no ``H``."""
+        return self._expression.seed
 
     def describe(self) -> str:
         return describe_cron(self._readings, self.tz, self.start, self.end)
@@ -93,21 +103,21 @@ class Cron(ZonedSchedule):
             found["dst"] = self.dst
         if self.seed is not None:
             found["seed"] = self.seed
-        return found | self._window_json()
+        return found | self._window.to_json()
 
     def _identity(self) -> tuple[object, ...]:
         return *self._readings.values(), self._policy, self.dst, self.start, self.end
 
     def __str__(self) -> str:
         """The expression, with its zone as a ``CRON_TZ=`` prefix where that has a name."""
-        key = getattr(self.tz, "key", None)
+        key = zone_key(self.tz)
         return f"CRON_TZ={key} {self.text}" if key else self.text
 
     def __repr__(self) -> str:
         options = [
             f"{name}={value!r}"
             for name, value, default in (
-                ("tz", getattr(self.tz, "key", None) or self.tz, None),
+                ("tz", zone_key(self.tz) or self.tz, None),
                 ("dialect", self.dialect, "default"),
                 ("dst", self.dst, "vixie"),
                 ("seed", self.seed, None),
@@ -128,35 +138,28 @@ def _restore(text: str, tz: tzinfo | None, dialect: str, dst: str, seed: str | N
 
 def _policy(dst: str, interval_like: bool) -> Policy:
     """Rules 8, 9 and 17."""
-    if dst == "once":
-        return Policy.ONCE
-    return Policy.LITERAL if interval_like or dst == "literal" else Policy.FIXED_TIME
+    if dst == "vixie":
+        return Policy.LITERAL if interval_like else Policy.FIXED_TIME
+    return Policy.ONCE if dst == "once" else Policy.LITERAL
 
 
 def _prefix_zone(name: str, zone: tzinfo | None, text: str) -> tzinfo:
-    written = resolve_zone(name)
-    if zone is None or same_zone(zone, written):
-        return written
-    raise ScheduleError(
-        f"the text says {name}, but tz= says {zone}",
-        field="tz",
-        text=text,
-        column=text.index(name) + 1,
-        hint="give the zone once",
-    )
+    """The zone of a ``CRON_TZ=`` prefix, which ``tz=`` may repeat but not contradict."""
+    problem = hint = None
+    try:
+        written = resolve_zone(name)
+        if zone is None or same_zone(zone, written):
+            return written
+        problem, hint = f"the text says {name}, but tz= says {zone}", "give the zone once"
+    except ScheduleError as error:
+        problem, hint = error.problem, error.hint
+    raise ScheduleError(problem, field="tz", text=text, column=text.index(name) + 1, hint=hint)
 
 
-def _uses_hash(text: str) -> bool:
-    return text[0] != "@" and "H" in text.upper().replace("THU", "")
-
-
-def _choice(field: str, value: object, choices: Iterable[str]) -> str:
-    if isinstance(value, str) and value in choices:
-        return value
-    shown = ascii(value)[:40] if isinstance(value, str) else type(value).__name__
-    raise ScheduleError(f"{shown} is not known", field=field, hint=f"write one of {', '.join(choices)}")
-
-
-def _check_seed(seed: object) -> None:
-    if not isinstance(seed, str):
+def _check_options(dialect: object, dst: object, seed: object) -> None:
+    for field, value, choices in (("dialect", dialect, tuple(DIALECTS)), ("dst", dst, _DST)):
+        if not isinstance(value, str) or value not in choices:
+            shown = ascii(value)[:40] if isinstance(value, str) else type(value).__name__
+            raise ScheduleError(f"{shown} is not known", field=field, hint=f"write one of {', '.join(choices)}")
+    if seed is not None and not isinstance(seed, str):
         raise ScheduleError(f"{type(seed).__name__} is no seed", field="seed", hint="give a str")

@@ -1,5 +1,7 @@
 """The four dialects of cron, as data (cron-rules, "Named dialects")."""
 
+from operator import itemgetter
+
 from cronkit.schedules.describe import MONTHS, WEEKDAYS
 from cronkit.schedules.grammar import FieldKind
 
@@ -29,11 +31,11 @@ class Dialect:
 
     ``kinds`` are its fields in the order second, minute, hour, day-of-month, month, day-of-week, year. ``layouts``
     says for each number of fields where those seven stand in the text; -2 and -1 mean that the year or second is
-    absent. ``question`` says whether ``?`` is "taken", "refused" or wanted "once"; ``plus`` whether ``+FRI`` is taken;
+    absent, and ``arrange`` takes them from there. ``question`` says whether ``?`` is "taken", "refused" or wanted "once"; ``plus`` whether ``+FRI`` is taken;
     ``zero_step_stars`` whether ``0/n`` in a time field counts as starred (rule 7).
     """
 
-    __slots__ = ("aliases", "kinds", "layouts", "name", "plus", "question", "shape", "zero_step_stars")
+    __slots__ = ("aliases", "arrange", "kinds", "layouts", "name", "plus", "question", "shape", "zero_step_stars")
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class Dialect:
         self.name = name
         self.kinds = kinds
         self.layouts = layouts
+        self.arrange = {count: itemgetter(*layout) for count, layout in layouts.items()}
         self.shape = shape
         self.question = question
         self.plus = plus

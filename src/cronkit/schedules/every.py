@@ -15,7 +15,6 @@ from cronkit.schedules.timeline import DAY, MAX_SECOND, MIN_SECOND
 
 __all__ = ["Every"]
 
-_set = object.__setattr__
 _MIN, _MAX = MIN_SECOND * MICRO, (MAX_SECOND + 1) * MICRO
 
 
@@ -28,16 +27,7 @@ class Every(Value, Schedule):
     ISO text with an offset. Every search is O(1). Raises ScheduleError for what cannot mean an interval.
     """
 
-    __slots__ = ("_anchor", "_from", "_period", "_until", "anchor", "end", "period", "start")
-
-    period: timedelta
-    start: datetime | None
-    end: datetime | None
-    anchor: datetime | None
-    _period: int
-    _anchor: int
-    _from: int
-    _until: int
+    __slots__ = ("_anchor", "_end", "_first", "_origin", "_period", "_start", "_step", "_until")
 
     def __init__(
         self,
@@ -47,16 +37,33 @@ class Every(Value, Schedule):
         end: datetime | str | None = None,
         anchor: datetime | str | None = None,
     ) -> None:
-        _set(self, "period", _read_period(period))
-        _set(self, "_period", self.period // timedelta(microseconds=1))
-        for name, value in (("start", start), ("end", end), ("anchor", anchor)):
-            _set(self, name, None if value is None else require_aware(read_moment(value, name), name))
-        aligned = self.anchor or self.start
-        _set(self, "_anchor", micros(aligned) if aligned else 0)
-        _set(self, "_from", _MIN if self.start is None else micros(self.start))
-        _set(self, "_until", _MAX if self.end is None else micros(self.end))
-        if self._from >= self._until:
+        self._period = _read_period(period)
+        self._start = _read_edge(start, "start")
+        self._end = _read_edge(end, "end")
+        self._anchor = _read_edge(anchor, "anchor")
+        aligned = self._anchor or self._start
+        self._step = self._period // timedelta(microseconds=1)
+        self._origin = 0 if aligned is None else micros(aligned)
+        self._first = _MIN if self._start is None else max(_MIN, micros(self._start))
+        self._until = _MAX if self._end is None else min(_MAX, micros(self._end))
+        if self._first >= self._until:
             raise ScheduleError("the end does not lie after the start", field="end", hint="give a later end")
+
+    @property
+    def period(self) -> timedelta:
+        return self._period
+
+    @property
+    def start(self) -> datetime | None:
+        return self._start
+
+    @property
+    def end(self) -> datetime | None:
+        return self._end
+
+    @property
+    def anchor(self) -> datetime | None:
+        return self._anchor
 
     @property
     def is_bound(self) -> bool:
@@ -66,19 +73,18 @@ class Every(Value, Schedule):
         return self
 
     def next(self, after: datetime | None = None) -> datetime | None:
-        instant = max(_instant(after, "after"), max(self._from, _MIN) - 1)
-        following = self._anchor + ((instant - self._anchor) // self._period + 1) * self._period
-        return from_micros(following) if following < min(self._until, _MAX) else None
+        instant = max(_instant(after, "after"), self._first - 1)
+        following = instant + self._step - (instant - self._origin) % self._step
+        return from_micros(following) if following < self._until else None
 
     def previous(self, before: datetime | None = None) -> datetime | None:
-        instant = min(_instant(before, "before"), self._until, _MAX)
-        preceding = self._anchor + ((instant - 1 - self._anchor) // self._period) * self._period
-        return from_micros(preceding) if preceding >= max(self._from, _MIN) else None
+        instant = min(_instant(before, "before"), self._until) - 1
+        preceding = instant - (instant - self._origin) % self._step
+        return from_micros(preceding) if preceding >= self._first else None
 
     def count(self, a: datetime, b: datetime) -> int:
-        low = max(_instant(a, "a"), self._from, _MIN)
-        high = min(_instant(b, "b"), self._until, _MAX)
-        return max(0, (high - 1 - self._anchor) // self._period - (low - 1 - self._anchor) // self._period)
+        low, high = max(_instant(a, "a"), self._first), min(_instant(b, "b"), self._until)
+        return max(0, (high - 1 - self._origin) // self._step - (low - 1 - self._origin) // self._step)
 
     def describe(self) -> str:
         words = f"Every {describe_duration(self.period)}"
@@ -88,7 +94,7 @@ class Every(Value, Schedule):
         return words
 
     def lint(self, after: datetime | None = None) -> tuple[Finding, ...]:
-        return *many_runs(DAY * MICRO // self._period), *never_runs(self.next(after))
+        return *many_runs(DAY * MICRO // self._step), *never_runs(self.next(after))
 
     def to_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {"type": "every", "period": format_duration(self.period)}
@@ -100,7 +106,7 @@ class Every(Value, Schedule):
 
     def _identity(self) -> tuple[int, ...]:
         """Equal for all that denote the same instants: only the phase of the alignment counts."""
-        return self._period, self._anchor % self._period, self._from, self._until
+        return self._step, self._origin % self._step, self._first, self._until
 
     def __eq__(self, other: object) -> bool:
         return self._identity() == other._identity() if isinstance(other, Every) else NotImplemented
@@ -144,6 +150,10 @@ def _read_period(period: str | timedelta) -> timedelta:
             f"nothing follows {word}", field="duration", text=text, column=len(text) + 1, hint=f'write "{word} 5m"'
         )
     return parse_duration(rest)
+
+
+def _read_edge(value: object, field: str) -> datetime | None:
+    return None if value is None else require_aware(read_moment(value, field), field)
 
 
 def _instant(moment: datetime | None, field: str) -> int:

@@ -1,51 +1,57 @@
 """The text of a whole cron expression, read into `CronFields`, or refused with field, column and hint."""
 
-from typing import NamedTuple
-
 from cronkit.errors import ScheduleError
-from cronkit.schedules.dialects import ABSENT, Dialect
+from cronkit.schedules.dialects import ABSENT, DIALECTS, Dialect
 from cronkit.schedules.fields import FIRST_YEAR, CronFields
-from cronkit.schedules.grammar import Refused, read_field
+from cronkit.schedules.grammar import FieldKind, Refused, read_field
 from cronkit.schedules.monthdays import SpecialDay
 
-__all__ = ["MAX_LENGTH", "Expression", "plain_text", "read_expression"]
+__all__ = ["MAX_LENGTH", "Expression", "plain_text"]
 
 MAX_LENGTH = 256
 
-_EVERY_MONTH_DAY = (1 << 31) - 1
 _EVERY_WEEKDAY = (1 << 7) - 1
 _DAY, _WEEKDAY, _YEAR = 3, 5, 6
 _ZONE_PREFIXES = ("CRON_TZ=", "TZ=")
 
 
-class Expression(NamedTuple):
-    """A cron text taken apart: ``text`` without its zone prefix, the prefix's ``zone``, what the fields mean, and
-    whether they are interval-like (rule 8)."""
-
-    text: str
-    zone: str | None
-    fields: CronFields
-    interval_like: bool
+Seven = tuple[str, ...]
+"""The texts of second, minute, hour, day-of-month, month, day-of-week and year."""
 
 
-def read_expression(text: str, dialect: Dialect, seed: str | None) -> Expression:
-    """Read ``text``, or raise ScheduleError."""
-    given = text = plain_text(text, "expression")
-    zone = None
-    if "=" in text:
-        zone, text = _split_zone(text)
-    parts = text.upper().split()
-    if parts and parts[0][0] == "@":
-        parts = _expand_alias(parts, given, dialect)
-    layout = dialect.layouts.get(len(parts))
-    if layout is None:
-        raise _wrong_count(parts, given, dialect)
-    written = [*parts, *ABSENT]
-    seven = [written[place] for place in layout]
-    fields, starred = _read_fields(seven, dialect, seed, given)
-    if not fields.is_possible():
-        raise _impossible(seven, layout, given)
-    return Expression(text, zone, fields, starred)
+class Expression:
+    """A cron text taken apart.
+
+    ``text`` is without its zone prefix, whose name is ``zone``; ``seed`` is None unless there is an ``H``;
+    ``interval_like`` is rule 8.
+    """
+
+    __slots__ = ("dialect", "fields", "interval_like", "seed", "text", "zone")
+
+    def __init__(self, text: str, dialect: str, seed: str | None) -> None:
+        """Read ``text``, or raise ScheduleError; ``dialect`` is one of `DIALECTS`."""
+        rules = DIALECTS[dialect]
+        given = text = plain_text(text, "expression")
+        zone = None
+        if "=" in text:
+            zone, text = _split_zone(text)
+        parts = text.upper().split()
+        if parts[0][0] == "@":
+            parts = _expand_alias(parts, given, rules)
+        arrange = rules.arrange.get(len(parts))
+        if arrange is None:
+            raise _wrong_count(parts, given, rules)
+        parts += ABSENT
+        seven = arrange(parts)
+        fields = _read_fields(seven, rules, seed, given)
+        if not fields.is_possible():
+            raise _impossible(seven, rules, given)
+        self.text = text
+        self.dialect = rules.name
+        self.seed = seed if seed is None or _uses_hash(seven) else None
+        self.zone = zone
+        self.fields = fields
+        self.interval_like = _is_interval_like(seven, rules)
 
 
 def plain_text(text: object, field: str) -> str:
@@ -81,37 +87,34 @@ def _without_tabs(text: str, field: str) -> str:
     return text
 
 
-def _read_fields(seven: list[str], dialect: Dialect, seed: str | None, given: str) -> tuple[CronFields, bool]:
-    masks = []
-    specials: tuple[list[SpecialDay], list[SpecialDay]] = ([], [])
-    index = 0
+def _read_fields(seven: Seven, rules: Dialect, seed: str | None, given: str) -> CronFields:
+    masks: list[int] = []
+    special_days: tuple[SpecialDay, ...] = ()
+    special_weekdays = special_days
     try:
-        for kind in dialect.kinds:
-            text = seven[index]
-            if text == "*":
-                masks.append(kind.full)
-            elif text.isdigit():
-                value = kind.value(text)
-                masks.append(1 << value if value is not None else 0)
-            elif index in (_DAY, _WEEKDAY):
-                masks.append(_read_days(text, index, dialect, seed, specials[index == _WEEKDAY]))
+        for kind, text in zip(rules.kinds, seven, strict=True):
+            mask = kind.plain.get(text)
+            if mask is not None:
+                masks.append(mask)
+            elif kind.is_day:
+                mask, special = _read_days(text, kind, rules, seed)
+                masks.append(mask)
+                if kind.sunday is None:
+                    special_days = special
+                else:
+                    special_weekdays = special
             else:
-                masks.append(read_field(text, kind, seed, specials[0]))
-            index += 1
-        day_text, weekday_text = seven[_DAY], seven[_WEEKDAY]
-        if dialect.question == "once" and (day_text == "?") == (weekday_text == "?"):
-            index = _WEEKDAY
-            raise Refused(
-                "exactly one of the day fields must be ? in this dialect", weekday_text, "write ? in the other"
-            )
+                masks.append(read_field(text, kind, seed)[0])
     except Refused as refused:
-        raise _located(refused, index, seven, dialect, given) from None
+        raise _located(refused, len(masks), rules, given) from None
+    if rules.question == "once" and (seven[_DAY] == "?") == (seven[_WEEKDAY] == "?"):
+        raise _located(_not_one_question(seven), _WEEKDAY, rules, given)
     seconds, minutes, hours, days, months, weekdays, years = masks
-    if dialect.kinds[_WEEKDAY].sunday:
+    if rules.kinds[_WEEKDAY].sunday:
         weekdays >>= 1
     elif weekdays > _EVERY_WEEKDAY:
         weekdays = weekdays & _EVERY_WEEKDAY | 1
-    fields = CronFields(
+    return CronFields(
         seconds,
         minutes,
         hours,
@@ -119,37 +122,40 @@ def _read_fields(seven: list[str], dialect: Dialect, seed: str | None, given: st
         months,
         weekdays,
         None if seven[_YEAR] == "*" else years >> FIRST_YEAR,
-        day_text[0] in "*?" or weekday_text[0] in "*?+",
-        tuple(specials[0]),
-        tuple(specials[1]),
+        seven[_DAY][0] in "*?" or seven[_WEEKDAY][0] in "*?+",
+        special_days,
+        special_weekdays,
     )
-    starred = _is_starred(seven[1], dialect) or _is_starred(seven[2], dialect) or _is_starred(seven[0], dialect)
-    return fields, starred
 
 
-def _read_days(text: str, index: int, dialect: Dialect, seed: str | None, specials: list[SpecialDay]) -> int:
+def _read_days(text: str, kind: FieldKind, rules: Dialect, seed: str | None) -> tuple[int, tuple[SpecialDay, ...]]:
     """A day field, which alone may be ``?`` or begin with ``+``."""
-    kind = dialect.kinds[index]
-    if text == "?" and dialect.question != "refused":
-        return kind.full
-    if text[0] == "+" and index == _WEEKDAY and dialect.plus and len(text) > 1:
+    if text == "?" and rules.question != "refused":
+        return kind.full, ()
+    if text[0] == "+" and kind.sunday is not None and rules.plus and len(text) > 1:
         try:
-            return read_field(text[1:], kind, seed, specials)
+            return read_field(text[1:], kind, seed)
         except Refused as refused:
             refused.offset += 1
             raise
-    return read_field(text, kind, seed, specials)
+    return read_field(text, kind, seed)
 
 
-def _is_starred(text: str, dialect: Dialect) -> bool:
-    """Rule 7."""
-    start = text[0]
-    return start == "*" or (start == "H" and text[1:2] == "/") or (dialect.zero_step_stars and text[:2] == "0/")
+def _is_interval_like(seven: Seven, rules: Dialect) -> bool:
+    """Rules 7 and 8."""
+    for text in seven[:_DAY]:
+        if text[0] == "*" or text[:2] == "H/" or (rules.zero_step_stars and text[:2] == "0/"):
+            return True
+    return False
 
 
-def _expand_alias(parts: list[str], given: str, dialect: Dialect) -> list[str]:
+def _uses_hash(seven: Seven) -> bool:
+    return any("H" in text.replace("THU", "") for text in seven)
+
+
+def _expand_alias(parts: list[str], given: str, rules: Dialect) -> list[str]:
     name = parts[0]
-    expansion = dialect.aliases.get(name)
+    expansion = rules.aliases.get(name)
     if expansion is not None and len(parts) == 1:
         return expansion.split()
     column = given.upper().index(name) + 1
@@ -159,10 +165,10 @@ def _expand_alias(parts: list[str], given: str, dialect: Dialect) -> list[str]:
         problem, hint = "@every is an interval, not a cron expression", 'write Every("90s"), or use parse_schedule'
     elif expansion is not None:
         problem, hint, column = f"{name.lower()} stands alone", "remove what follows", column + len(name)
-    elif not dialect.aliases:
-        problem, hint = f"the {dialect.name} dialect has no aliases", "write the fields out"
+    elif not rules.aliases:
+        problem, hint = f"the {rules.name} dialect has no aliases", "write the fields out"
     else:
-        known = ", ".join(dialect.aliases).lower()
+        known = ", ".join(rules.aliases).lower()
         problem, hint = f"{name.lower()} is not known", f"write one of {known}"
     raise ScheduleError(problem, field="alias", text=given, column=column, hint=hint)
 
@@ -206,40 +212,46 @@ def _columns(given: str) -> list[int]:
     return columns[1:] if "=" in given else columns
 
 
-def _located(refused: Refused, index: int, seven: list[str], dialect: Dialect, given: str) -> ScheduleError:
-    kind, text = dialect.kinds[index], seven[index]
-    place = next(layout for count, layout in dialect.layouts.items() if count == len(_columns(given)))[index]
-    within = text.find(refused.part, refused.offset) if refused.part else refused.offset
-    column = _columns(given)[place] + max(within, 0)
-    return ScheduleError(refused.problem, field=kind.name, text=given, column=column, hint=refused.hint)
+def _located(refused: Refused, index: int, rules: Dialect, given: str) -> ScheduleError:
+    """The error for a part of field ``index``, of the seven."""
+    columns = _columns(given)
+    column = columns[rules.layouts[len(columns)][index]] + refused.offset
+    part = refused.part
+    column += max(0, given.upper().find(part, column - 1) - column + 1) if part else 0
+    return ScheduleError(refused.problem, field=rules.kinds[index].name, text=given, column=column, hint=refused.hint)
 
 
-def _wrong_count(parts: list[str], given: str, dialect: Dialect) -> ScheduleError:
+def _not_one_question(seven: Seven) -> Refused:
+    return Refused("exactly one of the day fields must be ? in this dialect", seven[_WEEKDAY], "write ? in the other")
+
+
+def _wrong_count(parts: list[str], given: str, rules: Dialect) -> ScheduleError:
     count, columns = len(parts), _columns(given)
-    most = max(dialect.layouts)
+    most = max(rules.layouts)
     return ScheduleError(
-        f"{count} field{'s' * (count != 1)}, but the {dialect.name} dialect takes {dialect.shape}",
+        f"{count} field{'s' * (count != 1)}, but the {rules.name} dialect takes {rules.shape}",
         field="expression",
         text=given,
         column=columns[most] if count > most else len(given) + 1,
-        hint=_count_hint(given, count, dialect),
+        hint=_count_hint(given, count, rules),
     )
 
 
-def _count_hint(given: str, count: int, dialect: Dialect) -> str:
-    if "#" in given.split()[-1][:1] or count > max(dialect.layouts):
+def _count_hint(given: str, count: int, rules: Dialect) -> str:
+    if "#" in given.split()[-1][:1] or count > max(rules.layouts):
         return "remove what follows the last field"
     if count == 1 and given[:1].isdigit():
         return f'an interval is Every("{given}"), or use parse_schedule'
     return "blanks separate the fields, and nothing else"
 
 
-def _impossible(seven: list[str], layout: tuple[int, ...], given: str) -> ScheduleError:
+def _impossible(seven: Seven, rules: Dialect, given: str) -> ScheduleError:
     columns = _columns(given)
+    layout = rules.layouts.get(len(columns))
     return ScheduleError(
         f"no {'year' if seven[_YEAR] != '*' else 'month'} that is listed has such a day, so this never runs",
         field="day-of-month",
         text=given,
-        column=columns[layout[_DAY]],
+        column=columns[layout[_DAY]] if layout else 1,
         hint="L is the last day of any month",
     )

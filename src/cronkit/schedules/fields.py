@@ -14,7 +14,9 @@ __all__ = ["FIRST_YEAR", "CronFields"]
 FIRST_YEAR = 1970
 _LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _FEBRUARY = 2
-_ALL_WEEKDAYS = 0x7F
+_MONTHS_OF_31 = sum(1 << month for month in (1, 3, 5, 7, 8, 10, 12))
+_MONTHS_OF_30 = sum(1 << month for month in (4, 6, 9, 11))
+_FEBRUARIES = 1 << _FEBRUARY
 _DAYS_OF_ANY_MONTH = (1 << 28) - 1
 
 
@@ -81,31 +83,34 @@ class CronFields:
 
     def first(self, reading: int) -> int | None:
         """The least matching reading at or after ``reading``."""
-        if reading < MIN_SECOND:
-            reading = MIN_SECOND
-        elif reading > MAX_SECOND:
-            return None
-        day, second = divmod(reading, DAY)
-        if self._matches(day):
-            time = self._time_from(second)
-            if time is not None:
-                return day * DAY + time
-        found = self._day_from(day + 1)
-        return None if found is None else found * DAY + self.first_time()
+        day, time = divmod(reading, DAY)
+        base, length, mask, _, _ = self._month
+        if not 0 <= day - base < length:
+            if reading < MIN_SECOND:
+                reading = MIN_SECOND
+                day, time = MIN_SECOND // DAY, 0
+            elif reading > MAX_SECOND:
+                return None
+            base, _, mask, _, _ = self._month_of(day)
+        if mask >> (day - base) & 1:
+            found = self._time_from(time)
+            if found is not None:
+                return reading - time + found
+        following = self._day_from(day + 1)
+        return None if following is None else following * DAY + self.first_time()
 
     def last(self, reading: int) -> int | None:
         """The greatest matching reading at or before ``reading``."""
-        if reading > MAX_SECOND:
-            reading = MAX_SECOND
-        elif reading < MIN_SECOND:
+        reading = min(reading, MAX_SECOND)
+        if reading < MIN_SECOND:
             return None
-        day, second = divmod(reading, DAY)
+        day, time = divmod(reading, DAY)
         if self._matches(day):
-            time = self._time_until(second)
-            if time is not None:
-                return day * DAY + time
-        found = self._day_until(day - 1)
-        return None if found is None else found * DAY + self.last_time()
+            found = self._time_until(time)
+            if found is not None:
+                return day * DAY + found
+        preceding = self._day_until(day - 1)
+        return None if preceding is None else preceding * DAY + self.last_time()
 
     def count(self, low: int, high: int) -> int:
         """How many readings in ``[low, high)`` match."""
@@ -133,16 +138,21 @@ class CronFields:
 
     def is_possible(self) -> bool:
         """Whether any reading at all matches."""
-        return self._fits_a_month() and (self.years is None or self._day_from(MIN_SECOND // DAY) is not None)
+        if self.years is not None:
+            return self._fits_a_month() and self._day_from(MIN_SECOND // DAY) is not None
+        return self._fits_a_month()
 
     def _fits_a_month(self) -> bool:
-        if self.weekdays if not self.both_days else self.weekdays == _ALL_WEEKDAYS and self.days & _DAYS_OF_ANY_MONTH:
+        """Whether there is a month of some year that has such a day; each shape comes in each month's length."""
+        if self.weekdays and (not self.both_days or self.days & _DAYS_OF_ANY_MONTH):
             return True
-        lengths = set()
-        for month in range(1, 13):
-            if self.months >> month & 1:
-                lengths.add(_LENGTHS[month])
-                lengths.add(29 if month == _FEBRUARY else _LENGTHS[month])
+        lengths = [
+            length
+            for length, months in ((31, _MONTHS_OF_31), (30, _MONTHS_OF_30), (29, _FEBRUARIES), (28, _FEBRUARIES))
+            if self.months & months
+        ]
+        if not self.special_days and not self.special_weekdays:
+            return bool(self.weekdays and self.days & ((1 << lengths[0]) - 1))
         return any(self.month_days(first, length) for length in lengths for first in range(7))
 
     # Times of a day
@@ -166,10 +176,10 @@ class CronFields:
             if self.minutes >> minute & 1:
                 later = self.seconds >> second
                 if later:
-                    return time + _lowest(later)
+                    return time + (later & -later).bit_length() - 1
             later = self.minutes >> (minute + 1)
             if later:
-                return time - second + 60 * (_lowest(later) + 1) + _lowest(self.seconds)
+                return time - second + 60 * (later & -later).bit_length() + _lowest(self.seconds)
         later = self.hours >> (hour + 1)
         if later:
             return (hour + 1 + _lowest(later)) * 3600 + _lowest(self.minutes) * 60 + _lowest(self.seconds)

@@ -36,10 +36,26 @@ class FieldKind:
     ``low`` to ``high`` are the numbers that may be written, ``top`` is where a range without an end stops (the
     weekday field takes 7 but ends at 6). ``hashed`` is the range of a bare ``H``, None where there is no ``H``.
     ``specials`` is "day" or "weekday" where L, W and # are taken. ``open_steps`` allows ``5/15``, ``wraps`` allows
-    ``22-2``. ``sunday`` is the number of Sunday in a weekday field.
+    ``22-2``. ``sunday`` is the number of Sunday in a weekday field. ``values`` are the plain numbers and names,
+    ``plain`` the masks of these and of ``*``, which is ``full``.
     """
 
-    __slots__ = ("full", "hashed", "high", "low", "name", "names", "open_steps", "specials", "sunday", "top", "wraps")
+    __slots__ = (
+        "full",
+        "hashed",
+        "high",
+        "is_day",
+        "low",
+        "name",
+        "names",
+        "open_steps",
+        "plain",
+        "specials",
+        "sunday",
+        "top",
+        "values",
+        "wraps",
+    )
 
     def __init__(
         self,
@@ -66,15 +82,18 @@ class FieldKind:
         self.wraps = wraps
         self.sunday = sunday
         self.full = span(low, self.top, 1)
+        self.is_day = name.startswith("day-")
+        self.values = {str(value): value for value in range(low, min(high, 60) + 1)} | self.names
+        self.plain = {"*": self.full} | {text: 1 << value for text, value in self.values.items()}
 
     def value(self, text: str) -> int | None:
         """The number or name that ``text`` is, or None where it is neither."""
-        if text.isdigit():
+        value = self.values.get(text)
+        if value is None and text.isdigit():
             value = int(text)
-            if self.low <= value <= self.high:
-                return value
-            raise Refused(f"{text} is not in {self.low}-{self.high}", text, self._range_hint(value))
-        return self.names.get(text)
+            if not self.low <= value <= self.high:
+                raise Refused(f"{text} is not in {self.low}-{self.high}", text, self._range_hint(value))
+        return value
 
     def _range_hint(self, value: int) -> str:
         if self.sunday == 1 and value == 0:
@@ -84,19 +103,25 @@ class FieldKind:
         return f"write a number from {self.low} to {self.high}"
 
 
-def read_field(text: str, kind: FieldKind, seed: str | None, specials: list[SpecialDay]) -> int:
-    """The mask of a field's upper-case text; its L, W and # items are put into ``specials``."""
+def read_field(text: str, kind: FieldKind, seed: str | None) -> tuple[int, tuple[SpecialDay, ...]]:
+    """The mask of a field's upper-case text, and its L, W and # items."""
     if "," not in text:
-        return _read_item(text, kind, seed, specials)
+        found = _read_item(text, kind, seed)
+        return (found, ()) if isinstance(found, int) else (0, (found,))
     mask = 0
+    specials: list[SpecialDay] = []
     items = text.split(",")
     for index, item in enumerate(items):
         try:
-            mask |= _read_item(item, kind, seed, specials)
+            found = _read_item(item, kind, seed)
         except Refused as refused:
             refused.offset += index + sum(map(len, items[:index]))
             raise
-    return mask
+        if isinstance(found, int):
+            mask |= found
+        elif found not in specials:
+            specials.append(found)
+    return mask, tuple(specials)
 
 
 def span(low: int, high: int, step: int) -> int:
@@ -109,26 +134,30 @@ def span(low: int, high: int, step: int) -> int:
     return ((1 << step * count) - 1) // ((1 << step) - 1) << low
 
 
-def _read_item(item: str, kind: FieldKind, seed: str | None, specials: list[SpecialDay]) -> int:
-    start, slash, steps = item.partition("/")
-    step = _read_step(steps, item) if slash else 1
+def _read_item(item: str, kind: FieldKind, seed: str | None) -> int | SpecialDay:
+    start, step = item, 1
+    if "/" in item:
+        start, _, steps = item.partition("/")
+        step = _read_step(steps, item)
     if start == "*":
         return span(kind.low, kind.top, step)
     first_text, dash, last_text = start.partition("-")
     first = kind.value(first_text)
     if first is None:
-        if first_text[:1] == "H":
-            return _read_hash(item, start, step if slash else 0, kind, seed)
-        return _read_special(item, kind, specials)
+        if start[:1] == "H":
+            return _read_hash(item, start, step if start is not item else 0, kind, seed)
+        return _read_special(item, kind)
     if dash:
         last = kind.value(last_text)
         if last is None:
             raise _unreadable_end(item, last_text, kind)
         return _read_range(first, last, step, first_text, item, kind)
-    if not slash:
+    if start is item:
         return 1 << first
     if not kind.open_steps:
-        raise Refused("a step needs a range or * in this dialect", item, f"write {first_text}-{kind.top}/{steps}")
+        raise Refused(
+            "a step needs a range or * in this dialect", item, f"write {first_text}-{kind.top}{item[len(start) :]}"
+        )
     return span(first if first <= kind.top else 0, kind.top, step)
 
 
@@ -203,7 +232,7 @@ def _stable_hash(seed: str, field: str) -> int:
 # L, W and #
 
 
-def _read_special(item: str, kind: FieldKind, specials: list[SpecialDay]) -> int:
+def _read_special(item: str, kind: FieldKind) -> int | SpecialDay:
     special = None
     if kind.specials == "day":
         special = _special_day(item, kind)
@@ -213,8 +242,7 @@ def _read_special(item: str, kind: FieldKind, specials: list[SpecialDay]) -> int
         special = _special_weekday(item, kind)
     if special is None:
         raise _unreadable(item, kind)
-    specials.append(special)
-    return 0
+    return special
 
 
 def _special_day(item: str, kind: FieldKind) -> SpecialDay | None:

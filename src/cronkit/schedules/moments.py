@@ -31,6 +31,7 @@ def read_moment(value: object, field: str) -> datetime:
             field=field,
             hint='give ISO text ("2027-01-01T09:00") or a datetime',
         )
+    value = str.__str__(value)
     if len(value) > 64 or not value.isascii():
         raise ScheduleError("this is no ISO date and time", field=field, hint='write "2027-01-01T09:00+01:00"')
     text = value.strip(" \t")

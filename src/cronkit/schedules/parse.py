@@ -1,6 +1,7 @@
 """`parse_schedule`: a schedule from any text that spells one."""
 
 from datetime import timedelta, tzinfo
+from string import ascii_lowercase
 
 from cronkit.errors import ScheduleError
 from cronkit.schedules.at import At
@@ -11,6 +12,10 @@ from cronkit.schedules.expression import plain_text
 from cronkit.schedules.schedule import Schedule
 
 __all__ = ["parse_schedule"]
+
+_MIN_FIELDS = 5
+_NO_DIGITS = str.maketrans("0123456789.", " " * 11)
+_NO_LETTERS = str.maketrans(ascii_lowercase, " " * 26)
 
 
 def parse_schedule(
@@ -49,6 +54,12 @@ def _as_text(value: object) -> object:
 
 
 def _looks_like_duration(text: str) -> bool:
-    """Whether text begins with a number and a unit, or is so short that it can be no cron expression."""
-    start = text.lstrip("0123456789.-+")
-    return text[0] not in "@*?" and "=" not in text and (start.lstrip(" ")[:1].isalpha() or len(text.split()) < 3)
+    """Whether text, in lower case, is meant as numbers with units."""
+    if text[0] in "@*?h" or "=" in text:
+        return False
+    count = len(text.split())
+    if count < _MIN_FIELDS:
+        return count < 3 or text.lstrip("0123456789.-+ ")[:1].isalpha()
+    return not text.strip("0123456789. abcdefghijklmnopqrstuvwxyz") and len(text.translate(_NO_DIGITS).split()) == len(
+        text.translate(_NO_LETTERS).split()
+    )

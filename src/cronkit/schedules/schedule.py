@@ -86,15 +86,12 @@ class Schedule(Protocol):
 
 
 class Value:
-    """What the built-in schedules share: they are immutable, and so their own copies."""
+    """What the built-in schedules share: they cannot be changed, and so are their own copies.
+
+    What they hold is in private slots, and public as read-only properties.
+    """
 
     __slots__ = ()
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a {type(self).__name__} cannot be changed; make another")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"a {type(self).__name__} cannot be changed; make another")
 
     def __copy__(self) -> Self:
         return self

@@ -18,10 +18,10 @@ MAX_SECOND = (date.max.toordinal() - EPOCH_ORDINAL) * DAY + DAY - 1
 # No two changes of any zone lie closer together than 3.98 days (Freetown, 1939), which a test verifies over all zones:
 # so two offsets read this far apart have at most one change between them.
 PROBE = 3 * DAY
-_PROBE_DELTA = timedelta(seconds=PROBE)
+_PROBES = tuple(timedelta(seconds=PROBE * index) for index in range(125))
 # tzdata lists single changes up to 2087; from here on each year follows the zone's one rule.
 _RULE_YEAR = 2100
-_MAX_BLOCKS = 128
+_MAX_YEARS = 128
 _MAX_TIMELINES = 700
 
 
@@ -57,14 +57,14 @@ class Timeline:
     is replaced as a whole, by an equal value.
     """
 
-    __slots__ = ("_blocks", "_epoch", "_recent", "origin", "tz")
+    __slots__ = ("_epoch", "_recent", "_years", "origin", "tz")
 
     def __init__(self, tz: tzinfo | None) -> None:
         self.tz = tz
         self.origin = datetime(1970, 1, 1, tzinfo=None if tz is None else UTC)
         """Instant 0; what is subtracted from a datetime to get an instant."""
         self._epoch = datetime(1970, 1, 1, tzinfo=tz)
-        self._blocks: dict[int, tuple[Segment, ...]] = {}
+        self._years: dict[int, tuple[Segment, ...]] = {}
         if tz is None or isinstance(tz, timezone):
             offset = 0 if tz is None else _seconds(tz.utcoffset(None))
             self._recent = Segment(MIN_SECOND, MAX_SECOND + 1, offset, offset)
@@ -76,13 +76,7 @@ class Timeline:
         segment = self._recent
         if segment.start <= instant < segment.end:
             return segment
-        year = date.fromordinal(instant // DAY + EPOCH_ORDINAL).year
-        block = self._blocks.get(year)
-        if block is None:
-            if len(self._blocks) >= _MAX_BLOCKS:
-                self._blocks = {}
-            block = self._blocks[year] = self._block(year)
-        for segment in block:
+        for segment in self._year(date.fromordinal(instant // DAY + EPOCH_ORDINAL).year):
             if instant < segment.end:
                 break
         self._recent = segment
@@ -90,10 +84,9 @@ class Timeline:
 
     def local(self, instant: int, segment: Segment) -> datetime:
         """``instant`` as a datetime of this zone, with the right fold; ``segment`` is the one that holds it."""
-        local = self._epoch + timedelta(seconds=instant + segment.offset)
-        if instant - segment.start < segment.before - segment.offset:
-            return local.replace(fold=1)
-        return local
+        reading = instant + segment.offset
+        local = self._epoch + timedelta(0, reading)
+        return local if reading >= segment.settled else local.replace(fold=1)
 
     def first_instant(self, reading: int) -> int:
         """The first instant at which a local clock shows ``reading`` or has just skipped it."""
@@ -105,17 +98,24 @@ class Timeline:
             instant = segment.end
         return instant
 
-    def _block(self, year: int) -> tuple[Segment, ...]:
-        """The segments that hold the instants of one UTC year.
-
-        The first starts at the change before the year when that lies within the last days of December, so that gaps
-        and folds may reach across New Year.
-        """
-        if year > _RULE_YEAR and isinstance(self.tz, ZoneInfo):
-            model = _model_year(year)
-            if model != year:
+    def _year(self, year: int) -> tuple[Segment, ...]:
+        """The segments that hold the instants of one UTC year."""
+        segments = self._years.get(year)
+        if segments is None:
+            model = _model_year(year) if year > _RULE_YEAR and isinstance(self.tz, ZoneInfo) else year
+            if model == year:
+                segments = self._read_year(year)
+            else:
                 shift = (date(year, 1, 1) - date(model, 1, 1)).days * DAY
-                return tuple(segment.shifted(shift) for segment in self._block(model))
+                segments = tuple(segment.shifted(shift) for segment in self._year(model))
+            if len(self._years) >= _MAX_YEARS:
+                self._years = {}
+            self._years[year] = segments
+        return segments
+
+    def _read_year(self, year: int) -> tuple[Segment, ...]:
+        """The first starts at the change before the year when that lies within the last days of December, so that
+        gaps and folds may reach across New Year."""
         begin = (date(year, 1, 1).toordinal() - EPOCH_ORDINAL) * DAY
         end = begin + (366 if _is_leap(year) else 365) * DAY
         changes = [change for change in self._changes(begin - PROBE - DAY, end + DAY) if change[0] < end]
@@ -139,18 +139,18 @@ class Timeline:
 
         PEP 495: with fold=0 a reading has the old offset until instant + max(before, after).
         """
+        low, high = max(low, MIN_SECOND), min(high, MAX_SECOND)
+        first = self._at(low)
+        probes = [first + step for step in _PROBES[: (high - low) // PROBE + 1]]
+        probes.append(self._at(high))
         found = []
-        local, last = self._at(low), self._at(high)
-        offset = local.utcoffset()
-        while local < last:
-            following = local + _PROBE_DELTA if last - local > _PROBE_DELTA else last
-            after = following.utcoffset()
+        offset = first.utcoffset()
+        for index, after in enumerate([probe.utcoffset() for probe in probes]):
             if after != offset:
-                reading = self._bisect(_reading(local), _reading(following), offset)
+                switch = self._bisect(_reading(probes[index - 1]), _reading(probes[index]), offset)
                 old, new = _seconds(offset), _seconds(after)
-                found.append((reading - max(old, new), old, new))
+                found.append((switch - max(old, new), old, new))
                 offset = after
-            local = following
         return found
 
     def _bisect(self, low: int, high: int, offset: timedelta | None) -> int:
@@ -164,7 +164,7 @@ class Timeline:
         return high
 
     def _at(self, reading: int) -> datetime:
-        return self._epoch + timedelta(seconds=min(max(reading, MIN_SECOND), MAX_SECOND))
+        return self._epoch + timedelta(0, reading)
 
 
 _timelines: dict[int, Timeline] = {}

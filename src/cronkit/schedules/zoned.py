@@ -1,7 +1,7 @@
 """`ZonedSchedule`: what the schedules written in local time have in common."""
 
 from datetime import datetime, tzinfo
-from typing import Any, Self
+from typing import Self
 
 from cronkit.clock import utc_now
 from cronkit.errors import ScheduleError
@@ -16,7 +16,29 @@ __all__ = ["ZonedSchedule"]
 HORIZON = 146_097 * DAY
 """Rule 18: nothing is looked for further away than 400 Gregorian years, after which the calendar repeats."""
 
-_set = object.__setattr__
+
+class Window:
+    """The edges ``[start, end)`` of a schedule: as given, in its zone, and as whole seconds ``[first, until)``."""
+
+    __slots__ = ("end", "first", "start", "until")
+
+    def __init__(self, start: datetime | None, end: datetime | None, timeline: Timeline) -> None:
+        """A naive ``start`` or ``end`` is read on the timeline's clock."""
+        self.start, self.end = start, end
+        self.first, self.until = MIN_SECOND, MAX_SECOND + 1
+        if start is not None:
+            self.first, self.start = _edge(start, timeline, "start")
+        if end is not None:
+            self.until, self.end = _edge(end, timeline, "end")
+        if start is not None and end is not None and self.first >= self.until:
+            raise ScheduleError("the end does not lie after the start", field="end", hint="give a later end")
+
+    def to_json(self) -> dict[str, str]:
+        edges = (("start", self.start), ("end", self.end))
+        return {name: moment.isoformat() for name, moment in edges if moment is not None}
+
+
+ALWAYS = Window(None, None, timeline_of(None))
 
 
 class ZonedSchedule(Value, Schedule):
@@ -25,32 +47,24 @@ class ZonedSchedule(Value, Schedule):
     Without a zone it takes and returns naive datetimes, and the window is naive too (rule 4).
     """
 
-    __slots__ = ("_from", "_policy", "_readings", "_until", "end", "start", "tz")
+    __slots__ = ("_policy", "_readings", "_tz", "_window")
 
-    tz: tzinfo | None
-    start: datetime | None
-    end: datetime | None
+    _tz: tzinfo | None
     _readings: Readings
     _policy: Policy
-    _from: int
-    _until: int
+    _window: Window
 
-    def _set_zone(self, tz: tzinfo | None, start: datetime | None, end: datetime | None) -> None:
-        """Place the schedule in a zone; a naive ``start`` or ``end`` is read on that zone's clock."""
-        first, until = MIN_SECOND, MAX_SECOND + 1
-        if start is not None or end is not None:
-            timeline = timeline_of(tz)
-            if start is not None:
-                first, start = _edge(start, timeline, "start")
-            if end is not None:
-                until, end = _edge(end, timeline, "end")
-            if start is not None and end is not None and first >= until:
-                raise ScheduleError("the end does not lie after the start", field="end", hint="give a later end")
-        _set(self, "tz", tz)
-        _set(self, "start", start)
-        _set(self, "end", end)
-        _set(self, "_from", first)
-        _set(self, "_until", until)
+    @property
+    def tz(self) -> tzinfo | None:
+        return self._tz
+
+    @property
+    def start(self) -> datetime | None:
+        return self._window.start
+
+    @property
+    def end(self) -> datetime | None:
+        return self._window.end
 
     @property
     def is_bound(self) -> bool:
@@ -66,51 +80,53 @@ class ZonedSchedule(Value, Schedule):
         raise NotImplementedError
 
     def next(self, after: datetime | None = None) -> datetime | None:
-        timeline = timeline_of(self.tz)
+        timeline = timeline_of(self._tz)
+        window = self._window
         second = self._second(after, timeline, "after")
-        if second < self._from:
-            second = self._from - 1
+        if second < window.first:
+            second = window.first - 1
         found = next_instant(self._readings, timeline, self._policy, second)
         if found is None:
             return None
         instant, segment = found
-        if instant >= self._until or instant - second > HORIZON:
+        if instant >= window.until or instant - second > HORIZON:
             return None
         return timeline.local(instant, segment)
 
     def previous(self, before: datetime | None = None) -> datetime | None:
-        timeline = timeline_of(self.tz)
-        second = min(self._second(before, timeline, "before", up=True), self._until)
+        timeline = timeline_of(self._tz)
+        window = self._window
+        second = min(self._second(before, timeline, "before", up=True), window.until)
         found = previous_instant(self._readings, timeline, self._policy, second)
         if found is None:
             return None
         instant, segment = found
-        if instant < self._from or second - instant > HORIZON:
+        if instant < window.first or second - instant > HORIZON:
             return None
         return timeline.local(instant, segment)
 
     def upcoming(self, n: int, after: datetime | None = None) -> list[datetime]:
         if checked_number(n, "n") > MAX_OCCURRENCES:
             raise budget_error(n, MAX_OCCURRENCES)
-        timeline = timeline_of(self.tz)
-        second = max(self._second(after, timeline, "after"), self._from - 1)
+        timeline = timeline_of(self._tz)
+        second = max(self._second(after, timeline, "after"), self._window.first - 1)
         return self._walk(timeline, second, n, HORIZON)
 
     def between(self, a: datetime, b: datetime, limit: int = MAX_OCCURRENCES) -> list[datetime]:
-        timeline = timeline_of(self.tz)
-        low, high = self._window(a, b, timeline)
+        timeline = timeline_of(self._tz)
+        low, high = self._bounds(a, b, timeline)
         total = count_instants(self._readings, timeline, self._policy, low, high)
         if total > checked_number(limit, "limit"):
             raise budget_error(total, limit)
         return self._walk(timeline, low - 1, total, MAX_SECOND - MIN_SECOND)
 
     def count(self, a: datetime, b: datetime) -> int:
-        timeline = timeline_of(self.tz)
-        return count_instants(self._readings, timeline, self._policy, *self._window(a, b, timeline))
+        timeline = timeline_of(self._tz)
+        return count_instants(self._readings, timeline, self._policy, *self._bounds(a, b, timeline))
 
     def _walk(self, timeline: Timeline, second: int, n: int, horizon: int) -> list[datetime]:
         """The next ``n`` occurrences after an instant, as far as no two lie ``horizon`` apart."""
-        readings, policy, until, local = self._readings, self._policy, self._until, timeline.local
+        readings, policy, until, local = self._readings, self._policy, self._window.until, timeline.local
         found: list[datetime] = []
         while len(found) < n:
             hit = next_instant(readings, timeline, policy, second)
@@ -120,9 +136,9 @@ class ZonedSchedule(Value, Schedule):
             found.append(local(second, segment))
         return found
 
-    def _window(self, a: datetime, b: datetime, timeline: Timeline) -> tuple[int, int]:
+    def _bounds(self, a: datetime, b: datetime, timeline: Timeline) -> tuple[int, int]:
         low, high = self._second(a, timeline, "a", up=True), self._second(b, timeline, "b", up=True)
-        return max(low, self._from), min(high, self._until)
+        return max(low, self._window.first), min(high, self._window.until)
 
     def _second(self, moment: datetime | None, timeline: Timeline, field: str, up: bool = False) -> int:
         """The whole second at or before a moment (``up``: at or after it)."""
@@ -149,17 +165,16 @@ class ZonedSchedule(Value, Schedule):
     def __hash__(self) -> int:
         return hash((type(self).__name__, self._identity()))
 
-    def _window_json(self) -> dict[str, Any]:
-        return {
-            name: moment.isoformat()
-            for name, moment in (("start", self.start), ("end", self.end))
-            if moment is not None
-        }
 
-
-def read_edge(value: object, field: str) -> datetime | None:
-    """A ``start`` or ``end`` as it is given."""
-    return None if value is None else read_moment(value, field)
+def read_window(start: object, end: object, tz: tzinfo | None) -> Window:
+    """The window of a ``start`` and ``end`` as they are given."""
+    if start is None and end is None:
+        return ALWAYS
+    return Window(
+        None if start is None else read_moment(start, "start"),
+        None if end is None else read_moment(end, "end"),
+        timeline_of(tz),
+    )
 
 
 def _edge(moment: datetime, timeline: Timeline, field: str) -> tuple[int, datetime]:

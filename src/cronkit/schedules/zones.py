@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from cronkit.errors import ScheduleError
 
-__all__ = ["resolve_zone", "same_zone", "zone_name", "zone_title"]
+__all__ = ["resolve_zone", "same_zone", "zone_key", "zone_name", "zone_title"]
 
 _MAX_NAME = 64
 _SOME_DAY = datetime(2000, 1, 1)
@@ -37,10 +37,15 @@ def resolve_zone(tz: object) -> tzinfo:
     return tz
 
 
+def zone_key(tz: tzinfo | None) -> str | None:
+    """The IANA name of a ZoneInfo, or None."""
+    return tz.key if isinstance(tz, ZoneInfo) else None
+
+
 def zone_name(tz: tzinfo) -> str:
     """The name that `resolve_zone` takes back, or ScheduleError for a tzinfo that has none."""
-    key = getattr(tz, "key", None)
-    if isinstance(key, str):
+    key = zone_key(tz)
+    if key is not None:
         return key
     if tz is UTC:
         return "UTC"
@@ -68,7 +73,9 @@ def same_zone(a: tzinfo | None, b: tzinfo | None) -> bool:
         return True
     if a is None or b is None:
         return False
-    return bool(a == b) or (isinstance(a, ZoneInfo) and isinstance(b, ZoneInfo) and a.key is not None and a.key == b.key)
+    return bool(a == b) or (
+        isinstance(a, ZoneInfo) and isinstance(b, ZoneInfo) and a.key is not None and a.key == b.key
+    )
 
 
 def _named_zone(name: str) -> tzinfo:
