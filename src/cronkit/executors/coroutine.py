@@ -89,7 +89,7 @@ class CoroutineExecutor:
             self._service.cancel(attempt)
 
     def stack_of(self, attempt: Attempt) -> str | None:
-        """None: a coroutine can be cancelled, and its own traceback then says where it was."""
+        """None: a coroutine has no thread of its own to look at."""
         return None
 
     def shutdown(self, drain: timedelta) -> int:

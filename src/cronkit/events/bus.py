@@ -1,0 +1,239 @@
+"""Brings events to those who listen for them, off the thread that they happened in."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from traceback import TracebackException
+from typing import Any, TypeVar
+
+from cronkit.clock import Alarm, SystemClock
+from cronkit.errors import ConfigurationError
+from cronkit.events.subscription import RunCoroutine, Subscription
+from cronkit.events.types import Event, EventsDropped, ListenerFailed
+from cronkit.jobs.run import ErrorInfo
+
+logger = logging.getLogger("cronkit.events")
+
+Listener = TypeVar("Listener", bound=Callable[..., Any])
+
+LONGEST_SLEEP = 3600.0
+"""Seconds after which the idle thread looks again, for no reason but that a wait needs an end."""
+
+
+class EventBus:
+    """Brings each event to every listener of its class or of a class above it, in the order of publishing.
+
+    Publishing returns at once. Functions are called on one daemon thread of the bus's own, started for the first
+    event; what coroutine functions return is run by ``run_coroutine``, each listener's one after the other. While
+    ``inline`` is set, functions are called by the publisher, before ``publish`` returns.
+
+    Overflow: while ``capacity`` events wait for the thread, or for one listener's coroutines, further ones are
+    dropped there. ``dropped`` counts them, and one ``EventsDropped`` says how many as soon as there is room.
+
+    A listener that raises is logged and reported by ``ListenerFailed``; it harms nobody else.
+    """
+
+    def __init__(self, capacity: int = 10_000, *, inline: bool = False) -> None:
+        self.run_coroutine: RunCoroutine | None = None
+        self.inline = inline
+        self.dropped = 0
+        self._capacity = capacity
+        self._subscriptions: tuple[Subscription, ...] = ()
+        self._routes: dict[type[Event], tuple[Subscription, ...]] = {}
+        self._lock = threading.Lock()
+        self._queue: deque[Event | threading.Event] = deque()
+        self._untold: EventsDropped | None = None
+        self._alarm = Alarm()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._delivering = False
+
+    # -- listening ----------------------------------------------------------------------------------------------------
+
+    def on(self, *types: type[Event]) -> Callable[[Listener], Listener]:
+        """Decorate a function, or a coroutine function, to be called with each event of these classes.
+
+        Raises:
+            ConfigurationError: something that is no class of events, or a listener that cannot be called.
+        """
+        if not types or not all(map(_is_event_class, types)):
+            given = ", ".join(map(repr, types))
+            raise ConfigurationError(f"on({given}): give classes of events, such as on(cronkit.events.RunFailed)")
+
+        def listen(listener: Listener) -> Listener:
+            if not callable(listener):
+                raise ConfigurationError(f"{listener!r} cannot listen: give a function that takes one event")
+            with self._lock:
+                others = [known for known in self._subscriptions if known.listener != listener]
+                before = [kind for known in self._subscriptions if known.listener == listener for kind in known.types]
+                fresh = Subscription(listener, (*before, *types), self._capacity, self._listener_failed)
+                self._subscriptions = (*others, fresh)
+                self._routes = {}
+            return listener
+
+        return listen
+
+    def off(self, listener: Callable[..., Any]) -> bool:
+        """Bring a listener no more events; False if it has none brought."""
+        with self._lock:
+            left = tuple(known for known in self._subscriptions if known.listener != listener)
+            found = len(left) < len(self._subscriptions)
+            self._subscriptions, self._routes = left, {}
+        return found
+
+    def wants(self, event_type: type[Event]) -> bool:
+        """Whether anybody listens for events of this class: an event that nobody wants need not be made."""
+        return bool(self._route(event_type))
+
+    # -- publishing ---------------------------------------------------------------------------------------------------
+
+    def publish(self, event: Event) -> None:
+        """Bring an event to its listeners; from any thread."""
+        self.publish_all((event,))
+
+    def publish_all(self, events: Sequence[Event]) -> None:
+        """Bring events to their listeners, in this order; from any thread."""
+        wanted = [event for event in events if self._route(type(event))]
+        if not wanted:
+            return
+        with self._lock:
+            if self._untold is None and len(self._queue) + len(wanted) <= self._capacity:
+                self._queue.extend(wanted)
+            else:
+                for event in wanted:
+                    self._enqueue(event)
+            if not self.inline:
+                self._rouse()
+        if self.inline:
+            self._deliver_inline()
+
+    def drain(self, timeout: timedelta) -> bool:
+        """Wait until every event published so far has been dealt with; False if that takes longer than ``timeout``.
+
+        A listener that calls this is told False at once: it is what would be waited for.
+        """
+        if threading.current_thread() is self._thread:
+            return False
+        deadline = SystemClock.monotonic() + timeout.total_seconds()
+        reached = threading.Event()
+        with self._lock:
+            if self._thread is None and not self._queue:
+                reached.set()
+            else:
+                self._queue.append(reached)
+                self._rouse()
+        if not reached.wait(timeout.total_seconds()):
+            return False
+        return all(each.settle(deadline - SystemClock.monotonic()) for each in self._subscriptions)
+
+    def close(self, timeout: timedelta) -> bool:
+        """``drain``, then end the thread; the next event starts another."""
+        drained = self.drain(timeout)
+        with self._lock:
+            thread = self._thread
+            if thread is not None:
+                self._closing = True
+                self._alarm.ring()
+        if thread is not None and drained:
+            thread.join(timeout.total_seconds())
+        return drained
+
+    # -- delivering ---------------------------------------------------------------------------------------------------
+
+    def _route(self, event_type: type[Event]) -> tuple[Subscription, ...]:
+        routes = self._routes
+        try:
+            return routes[event_type]
+        except KeyError:
+            route = tuple(each for each in self._subscriptions if issubclass(event_type, each.types))
+            routes[event_type] = route
+            return route
+
+    def _enqueue(self, event: Event) -> None:
+        self._tell_dropped()
+        if len(self._queue) < self._capacity:
+            self._queue.append(event)
+        else:
+            self._drop(event)
+
+    def _drop(self, event: Event) -> None:
+        if isinstance(event, EventsDropped):  # its own loss would be told by another one, for ever
+            return
+        self.dropped += 1
+        self._untold = EventsDropped(at=event.at, count=1 + (self._untold.count if self._untold else 0))
+
+    def _tell_dropped(self) -> bool:
+        if self._untold is None or len(self._queue) >= self._capacity:
+            return False
+        logger.warning("%d events were dropped: the listeners do not keep up", self._untold.count)
+        self._queue.append(self._untold)
+        self._untold = None
+        return True
+
+    def _rouse(self) -> None:
+        # Not alive: it was left behind by a fork.
+        if self._thread is None or not self._thread.is_alive():
+            self._closing = False
+            self._thread = threading.Thread(target=self._run, name="cronkit-events", daemon=True)
+            self._thread.start()
+        else:
+            self._alarm.ring()
+
+    def _run(self) -> None:
+        while True:
+            self._deliver_waiting()
+            with self._lock:
+                if self._closing and not self._queue:
+                    self._thread = None
+                    return
+            self._alarm.wait(LONGEST_SLEEP)
+
+    def _deliver_inline(self) -> None:
+        with self._lock:
+            if self._delivering:  # a listener published: whoever called it goes on with this event
+                return
+            self._delivering = True
+        try:
+            self._deliver_waiting()
+        finally:
+            self._delivering = False
+
+    def _deliver_waiting(self) -> None:
+        queue = self._queue
+        while True:
+            while queue:
+                event = queue.popleft()
+                if isinstance(event, Event):
+                    self._deliver(event)
+                else:
+                    event.set()
+            with self._lock:
+                if not queue and not self._tell_dropped():
+                    self._delivering = False
+                    return
+
+    def _deliver(self, event: Event) -> None:
+        for subscription in self._route(type(event)):
+            try:
+                taken = subscription.deliver(event, self.run_coroutine)
+            except (Exception, SystemExit) as error:
+                self._listener_failed(subscription, event, error)
+            else:
+                if not taken:
+                    with self._lock:
+                        self._drop(event)
+
+    def _listener_failed(self, subscription: Subscription, event: Event, error: BaseException) -> None:
+        kind = type(event).__name__
+        logger.error("the listener %s failed on %s", subscription.name, kind, exc_info=error)
+        if isinstance(event, ListenerFailed):
+            return
+        details = TracebackException.from_exception(error)
+        info = ErrorInfo(type=type(error).__qualname__, message=str(details), traceback="".join(details.format()))
+        self.publish(ListenerFailed(at=event.at, listener=subscription.name, event_type=kind, error=info))
+
+
+def _is_event_class(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Event)
