@@ -4,6 +4,7 @@ Each takes a row that is the caller's to change (``JobTable.load`` gives a copy)
 change, to be written with it.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cronkit.engine.planner import (
@@ -30,7 +31,7 @@ JUST_PAST = timedelta(minutes=1)
 
 def create(spec: JobSpec, namespace: str, now: datetime, by: str | None) -> JobRow:
     """A new job: occurrences at or after ``now`` count, and a one-shot that has only just passed."""
-    job = JobRow(JobKey(namespace, spec.id, 0), spec, now)
+    job = JobRow(JobKey(namespace, spec.id, 0), _bound(spec, now), now)
     _start_schedule(job, now)
     _record(job, "added", now, by)
     return job
@@ -40,9 +41,11 @@ def update(job: JobRow, spec: JobSpec, now: datetime, by: str | None, new_id: Ne
     """Give a job another declaration.
 
     A new schedule counts from ``now``, after the old one's occurrences are accounted for: it never causes a
-    catch-up. An unchanged one goes on where it stands.
+    catch-up. An unchanged one goes on where it stands, and so does a symbolic "now": it was the job's creation.
     """
     births: list[RunRow] = []
+    born = _bound(spec, job.created_at)
+    spec = born if born.schedule == job.spec.schedule else _bound(spec, now)
     rescheduled = spec.schedule != job.spec.schedule
     if rescheduled:
         births = _account(job, now, new_id)
@@ -89,6 +92,12 @@ def remove(job: JobRow, now: datetime, new_id: NewId) -> list[RunRow]:
     last = schedule.previous(now + INSTANT) or first
     count = schedule.count(first, last + INSTANT)
     return [refused(job, RunStatus.MISSED, first, last, count, REMOVED_REASON, now, new_id)]
+
+
+def _bound(spec: JobSpec, now: datetime) -> JobSpec:
+    """The spec with a symbolic "now" made an instant."""
+    schedule = spec.schedule.bind(now=now)
+    return spec if schedule is spec.schedule else replace(spec, schedule=schedule)
 
 
 def _account(job: JobRow, now: datetime, new_id: NewId) -> list[RunRow]:

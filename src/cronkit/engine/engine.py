@@ -54,6 +54,7 @@ class Engine:
         self.node = node
         self.alarm = Alarm()
         self.wake_at: datetime | None = None
+        self.rings_at_once = True
         self.in_flight: dict[str, Attempt] = {}
         self.stuck: dict[str, Attempt] = {}
         self._store = store
@@ -69,7 +70,7 @@ class Engine:
         self._inbox: deque[tuple[Attempt, Outcome, datetime]] = deque()
         self._progress: deque[tuple[Attempt, float, str | None, datetime]] = deque()
         self._busy = dict.fromkeys(executors, 0)
-        self._deadlines: list[tuple[datetime, str, int]] = []
+        self._deadlines: list[tuple[float, str, int]] = []
         self._renew_at: datetime | None = None
         self._claiming = True
 
@@ -79,7 +80,7 @@ class Engine:
         """An executor says how an attempt ended."""
         at = self._clock.now()
         self._inbox.append((attempt, outcome, at))
-        if self.wake_at is None or self.wake_at - at > SOON:
+        if self.rings_at_once or self.wake_at is None or self.wake_at - at > SOON:
             self.alarm.ring()
 
     def progress(self, attempt: Attempt, fraction: float, note: str | None) -> None:
@@ -93,6 +94,11 @@ class Engine:
             self._renew_at = None
         if change is not Change.FINISHED:
             self.alarm.ring()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether an executor has no free slot, so that a report may let a waiting run start."""
+        return any(executor.slots <= self._busy[name] for name, executor in self._executors.items())
 
     @property
     def has_reports(self) -> bool:
@@ -110,7 +116,7 @@ class Engine:
         if self._claiming:
             self._plan(now)
             self._dispatch(now)
-        return self._next_wake()
+        return self._next_wake(now)
 
     def stop_claiming(self) -> None:
         """From the next step on, only let what runs come to its end."""
@@ -186,12 +192,16 @@ class Engine:
         self._executors[attempt.job.executor].cancel(attempt)
 
     def _expire(self, now: datetime) -> None:
-        """Stop attempts that ran past their timeout."""
-        while self._deadlines and self._deadlines[0][0] <= now:
+        """Stop attempts that ran past their timeout, which is measured on the clock that nobody can set."""
+        while self._deadlines and self._deadlines[0][0] <= self._clock.monotonic():
             _, run_id, fence = heapq.heappop(self._deadlines)
-            attempt = self.in_flight.get(run_id)
-            if attempt is not None and attempt.fence == fence and run_id not in self.stuck:
-                self._time_out(attempt, now)
+            if self._is_running(run_id, fence):
+                self._time_out(self.in_flight[run_id], now)
+
+    def _is_running(self, run_id: str, fence: int) -> bool:
+        """Whether that attempt runs and has not been timed out yet."""
+        attempt = self.in_flight.get(run_id)
+        return attempt is not None and attempt.fence == fence and run_id not in self.stuck
 
     def _time_out(self, attempt: Attempt, now: datetime) -> None:
         """Record a timeout, now or, where the run may be retried, once its thread has returned.
@@ -234,7 +244,8 @@ class Engine:
             self.in_flight[run.id] = attempt
             self._busy[job.executor] += 1
             if job.policies.timeout is not None:
-                heapq.heappush(self._deadlines, (now + job.policies.timeout, run.id, fence))
+                deadline = self._clock.monotonic() + job.policies.timeout.total_seconds()
+                heapq.heappush(self._deadlines, (deadline, run.id, fence))
             attempts.append(attempt)
         self._announce.started(attempts)
         for attempt in attempts:
@@ -243,8 +254,12 @@ class Engine:
     def _free(self) -> dict[str, int]:
         return {name: executor.slots - self._busy[name] for name, executor in self._executors.items()}
 
-    def _next_wake(self) -> datetime | None:
-        wakes = [self._deadlines[0][0]] if self._deadlines else []
+    def _next_wake(self, now: datetime) -> datetime | None:
+        wakes: list[datetime] = []
+        while self._deadlines and not self._is_running(*self._deadlines[0][1:]):
+            heapq.heappop(self._deadlines)
+        if self._deadlines:
+            wakes.append(now + timedelta(seconds=max(self._deadlines[0][0] - self._clock.monotonic(), 0)))
         if self._claiming:
             wake = self._store.next_wake(self._free(), self._targets)
             if wake is not None:

@@ -5,15 +5,14 @@ import threading
 from datetime import datetime, timedelta
 
 from cronkit.clock import Clock
+from cronkit.engine.clock_watch import ClockWatch
 from cronkit.engine.engine import SOON, Engine
-from cronkit.events import ClockJumped, EngineFault, EventBus
+from cronkit.events import EngineFault, EventBus
 
 logger = logging.getLogger("cronkit.engine")
 
 LONGEST_SLEEP = 5.0
 """Seconds after which the clocks are compared, so that a suspend or a step is noticed; it decides nothing else."""
-JUMP = timedelta(seconds=1)
-"""How far the wall clock may part from the monotonic one before it counts as having jumped."""
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 30.0
 """Seconds to wait after a step that failed, doubled each time it fails again."""
 CANCEL_GRACE = 1.0
@@ -27,6 +26,7 @@ class EngineThread:
         self._engine = engine
         self._bus = bus
         self._clock = clock
+        self._watch = ClockWatch(clock, bus)
         self._stopping = threading.Event()
         self._drain_until: float | None = None
         self._has_cancelled = False
@@ -50,10 +50,9 @@ class EngineThread:
         return threading.current_thread() is self._thread
 
     def _run(self) -> None:
-        offset = self._offset()
         backoff = FIRST_BACKOFF
         while not (self._stopping.is_set() and self._is_drained()):
-            offset = self._compare_clocks(offset)
+            self._watch.check()
             try:
                 wake_at = self._engine.step(self._clock.now())
                 backoff = FIRST_BACKOFF
@@ -71,12 +70,14 @@ class EngineThread:
         ``wake_at`` is published before the reports are looked at: a report that saw the old one and did not ring
         was appended before, so it is seen here.
         """
-        self._engine.wake_at = wake_at
+        engine = self._engine
+        engine.wake_at = wake_at
+        engine.rings_at_once = engine.is_full
         seconds = LONGEST_SLEEP
         if wake_at is not None:
             seconds = min(seconds, (wake_at - self._clock.now()).total_seconds())
-        if self._engine.has_reports:
-            seconds = min(seconds, SOON.total_seconds())
+        if engine.has_reports and (engine.rings_at_once or seconds > SOON.total_seconds()):
+            return
         if self._drain_until is not None:
             seconds = min(seconds, self._drain_until - self._clock.monotonic())
         if seconds > 0:
@@ -95,15 +96,3 @@ class EngineThread:
         self._drain_until = self._clock.monotonic() + CANCEL_GRACE
         self._engine.cancel_all("scheduler stopped")
         return False
-
-    def _offset(self) -> float:
-        return self._clock.now().timestamp() - self._clock.monotonic()
-
-    def _compare_clocks(self, before: float) -> float:
-        """Notice that the wall clock was set or the machine suspended; the next step acts on the new time as it is."""
-        offset = self._offset()
-        jump = timedelta(seconds=offset - before)
-        if abs(jump) >= JUMP:
-            logger.warning("the clock jumped by %s", jump)
-            self._bus.publish(ClockJumped(at=self._clock.now(), by=jump))
-        return offset

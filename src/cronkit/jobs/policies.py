@@ -16,6 +16,15 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 ZERO = timedelta()
 
 
+def _duration(policy: str, value: Any, *, zero: bool = False) -> timedelta:
+    if zero and value == ZERO:
+        return ZERO
+    try:
+        return parse_duration(value)
+    except ScheduleError as error:
+        raise ConfigurationError(f"{policy}={value!r}: {error}") from None
+
+
 class Overlap(StrEnum):
     """What an occurrence does while another run of its job is open, anywhere in the store's scope."""
 
@@ -190,15 +199,6 @@ def _read_retry(value: Any) -> Retry:
     raise ConfigurationError(
         f"retry={value!r}: give a Retry such as Retry(attempts=3, delay='5s'), or the number of attempts"
     )
-
-
-def _duration(policy: str, value: Any, *, zero: bool = False) -> timedelta:
-    if zero and value == ZERO:
-        return ZERO
-    try:
-        return parse_duration(value)
-    except ScheduleError as error:
-        raise ConfigurationError(f"{policy}={value!r}: {error}") from None
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {

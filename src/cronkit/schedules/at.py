@@ -63,6 +63,11 @@ class At(Value, Schedule):
     def _is_naive(self) -> bool:
         return self.tz is None and self._moments is not None and self._moments[0].utcoffset() is None
 
+    @property
+    def instants(self) -> tuple[datetime, ...]:
+        """The occurrences, in order; none while "now" stands for no instant yet."""
+        return tuple(map(self._moment, self._points))
+
     def bind(self, *, tz: tzinfo | str | None = None, now: datetime | None = None) -> "At":
         if self._moments is None:
             return self if now is None else At(require_aware(now, "now"), tz=self.tz)

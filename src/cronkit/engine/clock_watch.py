@@ -1,0 +1,32 @@
+"""Notices that the wall clock was set, or that the machine was suspended."""
+
+import logging
+from datetime import timedelta
+
+from cronkit.clock import Clock
+from cronkit.events import ClockJumped, EventBus
+
+logger = logging.getLogger("cronkit.engine")
+
+JUMP = timedelta(seconds=1)
+"""How far the wall clock may part from the monotonic one between two checks before it counts as having jumped."""
+
+
+class ClockWatch:
+    """Compares the two clocks. It only tells: the next step acts on the new time as it is."""
+
+    def __init__(self, clock: Clock, bus: EventBus) -> None:
+        self._clock = clock
+        self._bus = bus
+        self._offset = self._read()
+
+    def _read(self) -> float:
+        return self._clock.now().timestamp() - self._clock.monotonic()
+
+    def check(self) -> None:
+        """Tell of a jump since the last check."""
+        before, self._offset = self._offset, self._read()
+        jump = timedelta(seconds=self._offset - before)
+        if abs(jump) >= JUMP:
+            logger.warning("the clock jumped by %s", jump)
+            self._bus.publish(ClockJumped(at=self._clock.now(), by=jump))
