@@ -40,11 +40,10 @@ async def get_rates() -> dict[str, float]:
 
 
 @app.post("/jobs/{job_id}/runs")
-async def run_now(job_id: str) -> dict[str, float]:
+async def run_now(job_id: str) -> dict[str, object]:
     """Run a job now, and wait for what it returns."""
     try:
         handle = await scheduler.trigger(job_id)
     except JobNotFoundError as error:
         raise HTTPException(404, str(error)) from error
-    value: dict[str, float] = await handle.result(timeout=10)
-    return value
+    return {"value": await handle.result(timeout=10)}

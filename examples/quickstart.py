@@ -16,6 +16,7 @@ import shutil
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import mean
@@ -43,7 +44,7 @@ samples: deque[Sample] = deque(maxlen=60)
 @scheduler.job("1s")
 def sample() -> str:
     """Every second, on a worker thread."""
-    disk = shutil.disk_usage(Path.home().anchor)
+    disk = shutil.disk_usage(os.sep)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     samples.append(Sample(disk=100 * disk.used / disk.total, memory=memory_in_use(), load=load))
     return f"memory {samples[-1].memory:.1f} %, load {load:.2f}"
@@ -119,10 +120,10 @@ def row(run: Run) -> str:
     clock = started(run).astimezone().strftime("%H:%M:%S.%f")[:-3]
     late, took = (1000 * (part or timedelta()).total_seconds() for part in (run.lateness, run.duration))
     said = run.value if run.error is None else f"{run.error.type}: {run.error.message}"
-    return f"{clock}  {run.job_id:<11}{run.status:<11}{late:>8.1f}{took:>9.1f}  {said}"
+    return f"{clock}  {run.job_id:<12}{run.status:<11}{late:>8.1f}{took:>9.1f}  {said}"
 
 
-HEADING = f"{'started':<14}{'job':<11}{'status':<11}{'late ms':>8}{'took ms':>9}  result"
+HEADING = f"{'started':<14}{'job':<12}{'status':<11}{'late ms':>8}{'took ms':>9}  result"
 
 
 def gauges() -> list[str]:
@@ -148,46 +149,61 @@ def watch(seconds: float) -> None:
         runs = finished_runs()
         if live:
             lines = [f"cronkit on this machine, {left:.0f} s to go", "", *gauges(), "", HEADING, *map(row, runs[-8:])]
-            screen = shutil.get_terminal_size()
-            body = "".join(f"\x1b[2K{line[: screen.columns - 1]}\n" for line in lines[: screen.lines - 1])
-            print(f"\x1b[{drawn}F" * bool(drawn) + body, end="", flush=True)
-            drawn = body.count("\n")
+            drawn = redraw(lines, drawn)
         else:
             print(*map(row, runs[shown:]), sep="\n", end="\n" * (len(runs) > shown), flush=True)
             shown = len(runs)
         time.sleep(min(left, 0.2))
     if live:
-        print(f"\x1b[{drawn}F\x1b[J", end="")
+        redraw([], drawn)
+
+
+def redraw(lines: list[str], drawn: int) -> int:
+    """Put lines in the place of the last ``drawn`` ones, cut to the terminal; return how many there are now."""
+    screen = shutil.get_terminal_size()
+    lines = [line[: screen.columns - 1] for line in lines[: screen.lines - 1]]
+    up = f"\x1b[{drawn}F" if drawn else ""
+    print(f"{up}\x1b[J", *(f"{line}\n" for line in lines), sep="", end="", flush=True)
+    return len(lines)
 
 
 def timeline(runs: list[Run], columns: int = 60) -> list[str]:
-    """A line for each job: a mark wherever it ran, from the first start to the last end."""
+    """A line for each job, with a mark wherever it ran, over a scale in seconds from the first start."""
     first, last = started(runs[0]), max(run.finished_at or started(run) for run in runs)
-    cell = max(last - first, timedelta(seconds=1)) / columns
+    seconds = max((last - first).total_seconds(), 1)
+
+    def column(moment: datetime) -> int:
+        return min(int((moment - first).total_seconds() / seconds * columns), columns - 1)
+
     lines = []
     for job in dict.fromkeys(run.job_id for run in runs):
         marks = ["·"] * columns
         for run in runs:
             if run.job_id == job:
-                begin = min(int((started(run) - first) / cell), columns - 1)
-                end = min(int(((run.finished_at or first) - first) / cell), columns - 1)
+                begin, end = column(started(run)), column(run.finished_at or last)
                 marks[begin : end + 1] = "█" * (end + 1 - begin)
-        lines.append(f"{job:<11}{''.join(marks)}")
-    scale = "".join(f"{f'{number * cell.total_seconds():.1f} s':<15}" for number in range(0, columns, 15))
-    return [*lines, f"{'':<11}{scale}".rstrip()]
+        lines.append(f"{job:<12}{''.join(marks)}")
+    scale = [" "] * (columns + 6)
+    for second in range(0, int(seconds) + 1, 1 + int(seconds) // 7):
+        mark = column(first + timedelta(seconds=second))
+        scale[mark : mark + 5] = f"{second} s".ljust(5)
+    return [*lines, f"{'':<12}{''.join(scale)}".rstrip()]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Four jobs on this machine, shown live, then a table and a timeline.")
     parser.add_argument("--seconds", type=float, default=12, help="how long to run (default: %(default)s)")
     seconds = parser.parse_args().seconds
+    if seconds <= 0:
+        parser.error("--seconds must be more than 0")
 
     scheduler.add(survey, At(datetime.now(UTC) + timedelta(seconds=seconds / 4)), id="survey")
-    with scheduler:
+    print(*(f"{job.id:<12}{job.schedule.describe()}" for job in scheduler.jobs()), "", sep="\n")
+    with scheduler, suppress(KeyboardInterrupt):
         watch(seconds)
 
     runs = finished_runs()
-    print("Runs", HEADING, *map(row, runs), sep="\n")
+    print("", "Runs", HEADING, *map(row, runs), sep="\n")
     if runs:
         print("", "Timeline", *timeline(runs), sep="\n")
     failed = [run for run in runs if run.error is not None]

@@ -121,7 +121,7 @@ def test_the_fastapi_example_runs_its_jobs_while_the_application_lives(load: Cal
     testclient = pytest.importorskip("fastapi.testclient", reason="needs the examples extra")
     example = load("fastapi_lifespan")
     with testclient.TestClient(example.app) as client:
-        first = client.post("/jobs/refresh_rates/runs").json()["USD"]
+        first = client.post("/jobs/refresh_rates/runs").json()["value"]["USD"]
         eventually(lambda: client.get("/rates").json()["USD"] > first)
         assert client.post("/jobs/unknown/runs").status_code == 404
 
@@ -153,7 +153,7 @@ def test_the_flask_example_runs_its_job_beside_the_application(load: Callable[[s
     try:
         value = client.post("/jobs/clean_sessions/runs").get_json()["value"]
         eventually(lambda: len(example.cleaned) > value)
-        assert client.get("/jobs/clean_sessions").get_json()["schedule"] == "1s"
+        assert client.get("/jobs/clean_sessions").get_json()["schedule"] == "every 1s"
         assert client.get("/jobs/unknown").status_code == 404
     finally:
         example.scheduler.stop()
