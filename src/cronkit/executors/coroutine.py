@@ -118,6 +118,7 @@ class _Service:
         self.hosted = hosted
         self._name = name
         self._own: LoopThread | None = None
+        self._has_opened = False
         self._is_cancellation: Callable[[BaseException], bool] = lambda error: False
         self._opening = threading.Lock()
         self._feed = Feed()
@@ -146,7 +147,7 @@ class _Service:
         if self._in_flight:
             drained.wait(drain.total_seconds())
         if self._in_flight:
-            self._refuse(SHUT_DOWN)
+            self._refuse(self._feed.drop_waiting(), SHUT_DOWN)
             for attempt in list(self._in_flight):
                 attempt.cancel_reason = attempt.cancel_reason or SHUT_DOWN
             self._feed.cancel_all()
@@ -161,25 +162,25 @@ class _Service:
 
     def forsake(self) -> None:
         """Report what no loop will run any more."""
-        self._refuse(LOOP_CLOSED)
-        for attempt in list(self._in_flight):
-            self._finish(attempt, cancelled(attempt.cancel_reason or LOOP_CLOSED))
+        self._refuse(self._feed.drop_running() + self._feed.drop_waiting(), LOOP_CLOSED)
 
     def _put(self, key: object, coroutine: Coroutine[Any, Any, None]) -> None:
         try:
             self._feed.put(key, coroutine)
         except RuntimeError:
-            self._refuse(LOOP_CLOSED)
+            self._refuse(self._feed.drop_waiting(), LOOP_CLOSED)
         if self._own is None and not self.hosted:
             self._open_loop()
 
     def _open_loop(self) -> None:
         with self._opening:
             if self._own is None:
+                self._has_opened = False
                 self._own = LoopThread(self._name, self._serve, self._lost)
 
     @asynccontextmanager
     async def _serve(self, loop: Loop) -> AsyncIterator[None]:
+        self._has_opened = True
         self.attach(loop)
         try:
             yield
@@ -187,11 +188,17 @@ class _Service:
             await self._feed.end()
 
     def _lost(self) -> None:
-        self._own = None
-        self.forsake()
+        with self._opening:  # not before whoever opened it knows of it
+            self._own = None
+        if self._drained is not None or not self._has_opened:
+            self.forsake()
+            return
+        self._refuse(self._feed.drop_running(), LOOP_CLOSED)
+        if self._feed.has_waiting:
+            self._open_loop()
 
-    def _refuse(self, reason: str) -> None:
-        for key in self._feed.abandon():
+    def _refuse(self, keys: list[object], reason: str) -> None:
+        for key in keys:
             if isinstance(key, Attempt):
                 self._finish(key, cancelled(key.cancel_reason or reason))
             elif isinstance(key, Coroutine):

@@ -23,6 +23,11 @@ class Feed:
         self._running: dict[object, Task] = {}
         self._awake = False
 
+    @property
+    def has_waiting(self) -> bool:
+        """Whether anything waits."""
+        return bool(self._waiting)
+
     def attach(self, loop: Loop) -> None:
         """Bring everything to this loop from now on."""
         self.loop = loop
@@ -32,7 +37,7 @@ class Feed:
         """Start a coroutine on the loop soon; it is to ``discard`` its key, last of all.
 
         Raises:
-            RuntimeError: the loop is closed; the coroutine waits for ``abandon``.
+            RuntimeError: the loop is closed; the coroutine waits all the same.
         """
         self._waiting.append((key, coroutine))
         if not self._awake and self.loop is not None:
@@ -56,7 +61,7 @@ class Feed:
         if loop is not None:
             await loop.end(list(self._running.values()))
 
-    def abandon(self) -> list[object]:
+    def drop_waiting(self) -> list[object]:
         """Drop what waits; return the keys."""
         keys: list[object] = []
         while True:
@@ -66,6 +71,11 @@ class Feed:
                 return keys
             coroutine.close()
             keys.append(key)
+
+    def drop_running(self) -> list[object]:
+        """Drop what was started on a loop that is gone, and did not end there; return the keys."""
+        running, self._running = self._running, {}
+        return list(running)
 
     def _on_loop(self, action: Callable[[Loop], None]) -> None:
         loop = self.loop
