@@ -1,7 +1,7 @@
 """`At`: one instant or several."""
 
 from bisect import bisect_left, bisect_right
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from cronkit.clock import utc_now
@@ -10,7 +10,7 @@ from cronkit.schedules.describe import join_words, moment_text
 from cronkit.schedules.lint import Finding, never_runs
 from cronkit.schedules.moments import MICRO, NAIVE_EPOCH, from_micros, micros, no_datetime, read_moment, require_aware
 from cronkit.schedules.schedule import Schedule, Value, no_zone
-from cronkit.schedules.timeline import DAY, MAX_SECOND, MIN_SECOND, Timeline, timeline_of
+from cronkit.schedules.timeline import DAY, Timeline, timeline_of
 from cronkit.schedules.wallclock import Policy, next_instant
 from cronkit.schedules.zones import resolve_zone, same_zone, zone_key, zone_name, zone_title
 
@@ -183,8 +183,9 @@ def _points(moment: datetime, tz: tzinfo | None) -> list[int]:
         points = _instants(micros(moment.replace(tzinfo=None)), timeline_of(tz))
     else:
         points = [micros(moment)]
+    timeline = timeline_of(tz or UTC)
     for point in points:
-        if not MIN_SECOND <= point // MICRO <= MAX_SECOND:
+        if not timeline.holds(point // MICRO):
             raise ScheduleError(
                 "the instant is out of range", field="at", hint="give a year from 1 to 9999, in UTC too"
             )

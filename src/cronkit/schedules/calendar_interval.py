@@ -7,9 +7,9 @@ from cronkit.clock import utc_now
 from cronkit.errors import ScheduleError
 from cronkit.schedules.describe import sentence
 from cronkit.schedules.lint import Finding, clock_changes, never_runs
-from cronkit.schedules.moments import MICRO, micros, read_moment
+from cronkit.schedules.moments import read_moment
 from cronkit.schedules.strides import DayStride, MonthStride, Stride
-from cronkit.schedules.timeline import MAX_SECOND, MIN_SECOND, timeline_of
+from cronkit.schedules.timeline import timeline_of
 from cronkit.schedules.wallclock import Policy
 from cronkit.schedules.zoned import ZonedSchedule, read_window
 from cronkit.schedules.zones import resolve_zone, zone_key, zone_name
@@ -153,10 +153,10 @@ def _first_day(start: datetime, zone: tzinfo | None) -> date:
     """The date that occurrences are counted from: that of ``start`` on the schedule's own clock."""
     if start.utcoffset() is None or zone is None:
         return start.date()
-    second = micros(start) // MICRO
-    if not MIN_SECOND <= second <= MAX_SECOND:
-        raise ScheduleError("the start is out of range", field="start", hint="give a year from 1 to 9999, in UTC too")
     timeline = timeline_of(zone)
+    second = timeline.second_of(start)
+    if not timeline.holds(second):
+        raise ScheduleError("the start is out of range", field="start", hint="give a year from 1 to 9999, in UTC too")
     return timeline.local(second, timeline.segment_at(second)).date()
 
 

@@ -31,8 +31,9 @@ class Dialect:
 
     ``kinds`` are its fields in the order second, minute, hour, day-of-month, month, day-of-week, year. ``layouts``
     says for each number of fields where those seven stand in the text; -2 and -1 mean that the year or second is
-    absent, and ``arrange`` takes them from there. ``question`` says whether ``?`` is "taken", "refused" or wanted "once"; ``plus`` whether ``+FRI`` is taken;
-    ``zero_step_stars`` whether ``0/n`` in a time field counts as starred (rule 7).
+    absent, and ``arrange`` takes them from there. ``question`` says whether ``?`` is "taken", "refused" or wanted
+    "once"; ``plus`` whether ``+FRI`` is taken; ``zero_step_stars`` whether ``0/n`` in a time field counts as starred
+    (rule 7).
     """
 
     __slots__ = ("aliases", "arrange", "kinds", "layouts", "name", "plus", "question", "shape", "zero_step_stars")

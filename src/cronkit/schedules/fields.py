@@ -14,6 +14,7 @@ __all__ = ["FIRST_YEAR", "CronFields"]
 FIRST_YEAR = 1970
 _LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _FEBRUARY = 2
+_ALL_WEEKDAYS = (1 << 7) - 1
 _MONTHS_OF_31 = sum(1 << month for month in (1, 3, 5, 7, 8, 10, 12))
 _MONTHS_OF_30 = sum(1 << month for month in (4, 6, 9, 11))
 _FEBRUARIES = 1 << _FEBRUARY
@@ -93,9 +94,19 @@ class CronFields:
                 return None
             base, _, mask, _, _ = self._month_of(day)
         if mask >> (day - base) & 1:
-            found = self._time_from(time)
-            if found is not None:
-                return reading - time + found
+            hour, rest = divmod(time, 3600)
+            if self.hours >> hour & 1:
+                minute, second = divmod(rest, 60)
+                if self.minutes >> minute & 1:
+                    later = self.seconds >> second
+                    if later:
+                        return reading + (later & -later).bit_length() - 1
+                later = self.minutes >> (minute + 1)
+                if later:
+                    return reading - second + 60 * (later & -later).bit_length() + _lowest(self.seconds)
+            later = self.hours >> (hour + 1)
+            if later:
+                return reading - rest + 3600 * (later & -later).bit_length() + self._first_in_hour()
         following = self._day_from(day + 1)
         return None if following is None else following * DAY + self.first_time()
 
@@ -129,30 +140,30 @@ class CronFields:
     def month_days(self, first: int, length: int) -> int:
         """The days that match in a month of this shape, as a mask, whichever month it is."""
         days = self.days & ((1 << length) - 1)
-        weekdays = weekday_days(first, length, self.weekdays)
         for rule, a, b in self.special_days:
             days |= rule(first, length, a, b)
+        if self.both_days and self.weekdays == _ALL_WEEKDAYS:
+            return days
+        weekdays = weekday_days(first, length, self.weekdays)
         for rule, a, b in self.special_weekdays:
             weekdays |= rule(first, length, a, b)
         return days & weekdays if self.both_days else days | weekdays
 
     def is_possible(self) -> bool:
         """Whether any reading at all matches."""
-        if self.years is not None:
-            return self._fits_a_month() and self._day_from(MIN_SECOND // DAY) is not None
-        return self._fits_a_month()
+        if self.years is None and self.weekdays and (not self.both_days or self.days & _DAYS_OF_ANY_MONTH):
+            return True
+        return self._fits_a_month() and (self.years is None or self._day_from(MIN_SECOND // DAY) is not None)
 
     def _fits_a_month(self) -> bool:
-        """Whether there is a month of some year that has such a day; each shape comes in each month's length."""
-        if self.weekdays and (not self.both_days or self.days & _DAYS_OF_ANY_MONTH):
-            return True
+        """Whether any month of any year has such a day: all shapes of its length come up."""
         lengths = [
             length
             for length, months in ((31, _MONTHS_OF_31), (30, _MONTHS_OF_30), (29, _FEBRUARIES), (28, _FEBRUARIES))
             if self.months & months
         ]
         if not self.special_days and not self.special_weekdays:
-            return bool(self.weekdays and self.days & ((1 << lengths[0]) - 1))
+            return not self.both_days or bool(self.days & ((1 << lengths[0]) - 1))
         return any(self.month_days(first, length) for length in lengths for first in range(7))
 
     # Times of a day
@@ -163,27 +174,14 @@ class CronFields:
 
     def first_time(self) -> int:
         """The first time of a matching day, in seconds."""
-        return _lowest(self.hours) * 3600 + _lowest(self.minutes) * 60 + _lowest(self.seconds)
+        return _lowest(self.hours) * 3600 + self._first_in_hour()
+
+    def _first_in_hour(self) -> int:
+        return _lowest(self.minutes) * 60 + _lowest(self.seconds)
 
     def last_time(self) -> int:
         """The last time of a matching day, in seconds."""
         return _highest(self.hours) * 3600 + _highest(self.minutes) * 60 + _highest(self.seconds)
-
-    def _time_from(self, time: int) -> int | None:
-        hour, rest = divmod(time, 3600)
-        if self.hours >> hour & 1:
-            minute, second = divmod(rest, 60)
-            if self.minutes >> minute & 1:
-                later = self.seconds >> second
-                if later:
-                    return time + (later & -later).bit_length() - 1
-            later = self.minutes >> (minute + 1)
-            if later:
-                return time - second + 60 * (later & -later).bit_length() + _lowest(self.seconds)
-        later = self.hours >> (hour + 1)
-        if later:
-            return (hour + 1 + _lowest(later)) * 3600 + _lowest(self.minutes) * 60 + _lowest(self.seconds)
-        return None
 
     def _time_until(self, time: int) -> int | None:
         hour, rest = divmod(time, 3600)
@@ -236,7 +234,7 @@ class CronFields:
                 if following is None:
                     return None
                 year, month = following, _lowest(self.months)
-            day, _, later, _, _ = self._enter(year, month)
+            day, _, later, _, _ = self._enter(year, month, date(year, month, 1).toordinal() - EPOCH_ORDINAL)
         return day + _lowest(later)
 
     def _day_until(self, day: int) -> int | None:
@@ -255,7 +253,7 @@ class CronFields:
                 if preceding is None:
                     return None
                 year, month = preceding, _highest(self.months)
-            base, _, earlier, _, _ = self._enter(year, month)
+            base, _, earlier, _, _ = self._enter(year, month, date(year, month, 1).toordinal() - EPOCH_ORDINAL)
         return base + _highest(earlier)
 
     def _count_days(self, low: int, high: int) -> int:
@@ -273,16 +271,16 @@ class CronFields:
 
     def _month_of(self, day: int) -> tuple[int, int, int, int, int]:
         when = date.fromordinal(day + EPOCH_ORDINAL)
-        return self._enter(when.year, when.month)
+        return self._enter(when.year, when.month, day - when.day + 1)
 
-    def _enter(self, year: int, month: int) -> tuple[int, int, int, int, int]:
+    def _enter(self, year: int, month: int, base: int) -> tuple[int, int, int, int, int]:
         """(first day, length, mask of matching days, year, month), remembered as the current month."""
-        base = date(year, month, 1).toordinal() - EPOCH_ORDINAL
         length = _LENGTHS[month]
         if month == _FEBRUARY and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0):
             length = 29
-        matches = self.months >> month & 1 and self._year_matches(year)
-        mask = self.month_days((base + 4) % 7, length) if matches else 0  # 1970-01-01 was a Thursday
+        mask = 0
+        if self.months >> month & 1 and (self.years is None or self._year_matches(year)):
+            mask = self.month_days((base + 4) % 7, length)  # 1970-01-01 was a Thursday
         self._month = entered = (base, length, mask, year, month)
         return entered
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cronkit.clock import utc_now
 from cronkit.schedules.describe import MONTHS, join_words, values_of
 from cronkit.schedules.fields import CronFields
-from cronkit.schedules.timeline import DAY, MAX_SECOND, Segment, Timeline, timeline_of
+from cronkit.schedules.timeline import DAY, MAX_SECOND, MIN_SECOND, Segment, Timeline, timeline_of
 from cronkit.schedules.wallclock import Policy, Readings, owned_from
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ def clock_changes(schedule: "ZonedSchedule", readings: Readings, policy: Policy,
     timeline = timeline_of(schedule.tz)
     if schedule.tz is None:
         return []
-    delta = after - timeline.origin
-    instant = delta.days * DAY + delta.seconds
+    instant = min(max(timeline.second_of(after), MIN_SECOND), MAX_SECOND)
     end = min(instant + _LOOK_AHEAD, MAX_SECOND)
     gap = fold = None
     segment = timeline.segment_at(instant)

@@ -1,7 +1,7 @@
 """`Schedule`: what cronkit asks of anything that says when."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from cronkit.errors import ScheduleError, SearchLimitError
@@ -81,8 +81,11 @@ class Schedule(Protocol):
         total = self.count(a, b)
         if total > checked_number(limit, "limit"):
             raise budget_error(total, limit)
-        start = a if a.utcoffset() is None else a.astimezone(UTC)
-        return self.upcoming(total, start - timedelta(microseconds=1)) if total else []
+        found: list[datetime] = []
+        moment: datetime | None = b
+        while len(found) < total and (moment := self.previous(moment)) is not None:
+            found.append(moment)
+        return found[::-1]
 
 
 class Value:

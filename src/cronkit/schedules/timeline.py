@@ -57,12 +57,11 @@ class Timeline:
     is replaced as a whole, by an equal value.
     """
 
-    __slots__ = ("_epoch", "_recent", "_years", "origin", "tz")
+    __slots__ = ("_epoch", "_origin", "_recent", "_years", "tz")
 
     def __init__(self, tz: tzinfo | None) -> None:
         self.tz = tz
-        self.origin = datetime(1970, 1, 1, tzinfo=None if tz is None else UTC)
-        """Instant 0; what is subtracted from a datetime to get an instant."""
+        self._origin = datetime(1970, 1, 1, tzinfo=None if tz is None else UTC)
         self._epoch = datetime(1970, 1, 1, tzinfo=tz)
         self._years: dict[int, tuple[Segment, ...]] = {}
         if tz is None or isinstance(tz, timezone):
@@ -70,6 +69,20 @@ class Timeline:
             self._recent = Segment(MIN_SECOND, MAX_SECOND + 1, offset, offset)
         else:
             self._recent = Segment(0, 0, 0, 0)
+
+    def second_of(self, moment: datetime) -> int:
+        """The instant of a datetime, which may be of any zone, rounded down to the second.
+
+        Raises TypeError where one of the two is naive and the other is not.
+        """
+        if moment.tzinfo is self.tz:
+            delta = moment - self._epoch  # of one zone, hence a difference of readings
+            reading = delta.days * DAY + delta.seconds
+            segment = self._recent
+            if segment.settled <= reading < segment.until - 2 * DAY:  # no other segment shows this reading
+                return reading - segment.offset
+        delta = moment - self._origin
+        return delta.days * DAY + delta.seconds
 
     def segment_at(self, instant: int) -> Segment:
         """The segment that holds ``instant``, which must lie within datetime's years."""
@@ -87,6 +100,12 @@ class Timeline:
         reading = instant + segment.offset
         local = self._epoch + timedelta(0, reading)
         return local if reading >= segment.settled else local.replace(fold=1)
+
+    def holds(self, instant: int) -> bool:
+        """Whether datetime's years hold an instant, in UTC and as a reading of this zone."""
+        if not MIN_SECOND <= instant <= MAX_SECOND:
+            return False
+        return MIN_SECOND <= instant + self.segment_at(instant).offset <= MAX_SECOND
 
     def first_instant(self, reading: int) -> int:
         """The first instant at which a local clock shows ``reading`` or has just skipped it."""

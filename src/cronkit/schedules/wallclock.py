@@ -11,12 +11,13 @@ one idea: each segment of the timeline *owns* the readings from where the one be
 So the instant of an owned reading is ``max(reading - offset, start)``, whichever way it is searched for.
 """
 
+from collections.abc import Iterator
 from enum import Enum
 from typing import Protocol
 
 from cronkit.schedules.timeline import DAY, MAX_SECOND, MIN_SECOND, Segment, Timeline
 
-__all__ = ["Policy", "Readings", "count_instants", "next_instant", "owned_from", "previous_instant"]
+__all__ = ["Policy", "Readings", "count_instants", "instants_after", "next_instant", "owned_from", "previous_instant"]
 
 MAX_ADJUSTED_CHANGE = 3 * 3600
 """Rules 10 to 13: a larger change is taken literally."""
@@ -74,12 +75,31 @@ def next_instant(readings: Readings, timeline: Timeline, policy: Policy, after: 
         if match is not None and match < segment.until:
             instant = match - offset
             return (instant if instant > segment.start else segment.start), segment
-        low = segment.end
-        if low >= reading + DAY:  # no later instant shows a reading before this one, so none before the match counts
-            if match is None:
-                return None
-            low = max(low, match - DAY)
+        low = _resume(segment, reading, match)
     return None
+
+
+def _resume(segment: Segment, reading: int, match: int | None) -> int:
+    """Where to go on after a segment, when no reading from ``reading`` up to ``match`` (None: at all) matches."""
+    end = segment.end
+    if end < reading + DAY:  # the next segment may show readings before this one
+        return end
+    return MAX_SECOND + 1 if match is None else max(end, match - DAY)
+
+
+def instants_after(readings: Readings, timeline: Timeline, policy: Policy, after: int) -> Iterator[tuple[int, Segment]]:
+    """All instants strictly after ``after``, in order, with their segments: `next_instant` over and over."""
+    first = readings.first
+    while (hit := next_instant(readings, timeline, policy, after)) is not None:
+        yield hit
+        instant, segment = hit
+        offset, until = segment.offset, segment.until
+        # Within a segment, past its beginning, readings and instants go together one by one.
+        reading = instant + offset + 1
+        while (match := first(reading)) is not None and match < until:
+            yield match - offset, segment
+            reading = match + 1
+        after = _resume(segment, reading, match) - 1
 
 
 def previous_instant(readings: Readings, timeline: Timeline, policy: Policy, before: int) -> tuple[int, Segment] | None:

@@ -8,7 +8,7 @@ from cronkit.errors import ScheduleError
 from cronkit.schedules.moments import MAX_OCCURRENCES, checked_number, no_datetime, read_moment
 from cronkit.schedules.schedule import Schedule, Value, budget_error, no_zone
 from cronkit.schedules.timeline import DAY, MAX_SECOND, MIN_SECOND, Timeline, timeline_of
-from cronkit.schedules.wallclock import Policy, Readings, count_instants, next_instant, previous_instant
+from cronkit.schedules.wallclock import Policy, Readings, count_instants, instants_after, next_instant, previous_instant
 from cronkit.schedules.zones import resolve_zone, same_zone
 
 __all__ = ["ZonedSchedule"]
@@ -126,14 +126,17 @@ class ZonedSchedule(Value, Schedule):
 
     def _walk(self, timeline: Timeline, second: int, n: int, horizon: int) -> list[datetime]:
         """The next ``n`` occurrences after an instant, as far as no two lie ``horizon`` apart."""
-        readings, policy, until, local = self._readings, self._policy, self._window.until, timeline.local
+        until, local = self._window.until, timeline.local
         found: list[datetime] = []
-        while len(found) < n:
-            hit = next_instant(readings, timeline, policy, second)
-            if hit is None or hit[0] >= until or hit[0] - second > horizon:
+        if n == 0:
+            return found
+        for instant, segment in instants_after(self._readings, timeline, self._policy, second):
+            if instant >= until or instant - second > horizon:
                 break
-            second, segment = hit
-            found.append(local(second, segment))
+            found.append(local(instant, segment))
+            if len(found) == n:
+                break
+            second = instant
         return found
 
     def _bounds(self, a: datetime, b: datetime, timeline: Timeline) -> tuple[int, int]:
@@ -147,11 +150,10 @@ class ZonedSchedule(Value, Schedule):
                 raise no_zone(field)
             moment = utc_now()
         try:
-            delta = moment - timeline.origin  # type: ignore[operator]
-            second = delta.days * DAY + delta.seconds
+            second = timeline.second_of(moment)  # type: ignore[arg-type]
         except (TypeError, AttributeError):
             raise _mismatch(moment, timeline, field) from None
-        return second + 1 if up and delta.microseconds else second
+        return second + 1 if up and moment.microsecond else second  # type: ignore[union-attr]
 
     def _identity(self) -> tuple[object, ...]:
         """All that tells this schedule from others, but for its zone."""
@@ -180,25 +182,18 @@ def read_window(start: object, end: object, tz: tzinfo | None) -> Window:
 def _edge(moment: datetime, timeline: Timeline, field: str) -> tuple[int, datetime]:
     """The first whole second of a window's edge, and the edge itself in the timeline's zone."""
     aware = moment.utcoffset() is not None
-    if timeline.tz is None:
-        if aware:
-            raise ScheduleError(
-                f"the {field} has a UTC offset, but the schedule has no zone", field=field, hint="give tz= as well"
-            )
-        moment = moment.replace(tzinfo=None)
-        delta = moment - timeline.origin
-    elif aware:
-        delta = moment - timeline.origin
+    if aware and timeline.tz is None:
+        problem = f"the {field} has a UTC offset, but the schedule has no zone"
+        raise ScheduleError(problem, field=field, hint="give tz= as well")
+    if aware:
+        second = timeline.second_of(moment)
     else:
-        delta = moment.replace(tzinfo=None) - datetime(1970, 1, 1)
-    second = delta.days * DAY + delta.seconds
-    if timeline.tz is not None and not aware:
-        instant = timeline.first_instant(second)
-        if instant > MAX_SECOND:
+        moment = moment.replace(tzinfo=None)
+        second = timeline.first_instant(timeline_of(None).second_of(moment))
+        if second > MAX_SECOND:
             raise ScheduleError(f"the {field} is out of range", field=field, hint="give a year from 1 to 9999")
-        moment = timeline.local(instant, timeline.segment_at(instant)).replace(microsecond=moment.microsecond)
-        second = instant
-    return second + (1 if delta.microseconds else 0), moment
+        moment = timeline.local(second, timeline.segment_at(second)).replace(microsecond=moment.microsecond)
+    return second + (1 if moment.microsecond else 0), moment
 
 
 def _mismatch(moment: object, timeline: Timeline, field: str) -> ScheduleError:

@@ -73,9 +73,7 @@ def same_zone(a: tzinfo | None, b: tzinfo | None) -> bool:
         return True
     if a is None or b is None:
         return False
-    return bool(a == b) or (
-        isinstance(a, ZoneInfo) and isinstance(b, ZoneInfo) and a.key is not None and a.key == b.key
-    )
+    return bool(a == b) or (zone_key(a) is not None and zone_key(a) == zone_key(b))
 
 
 def _named_zone(name: str) -> tzinfo:
