@@ -5,14 +5,13 @@ import contextvars
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 
 from cronkit.errors import ConfigurationError, LifecycleError
 from cronkit.executors import CoroutineExecutor, coroutine
-from cronkit.jobs.attempt import Attempt
 from cronkit.jobs.status import RunStatus
 from cronkit.jobs.target import Colour
 from tests.executors.attempts import PATIENCE, Reports, attempt_at
