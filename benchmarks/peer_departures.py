@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from cronkit.schedules import Cron
@@ -32,58 +33,60 @@ class Case:
     back: bool = False
 
 
-Answer = Callable[[Case], Iterable[datetime | None]]
+Step = Callable[[], datetime | None]
+Peer = Callable[[Case], Step]
 
 
-# ---- who answers ----------------------------------------------------------------------------------------------------
+# ---- who answers: each reads the expression at once, and gives a function for one occurrence after another -----------
 
 
 def start_of(case: Case) -> datetime:
     return datetime.fromisoformat(case.start).astimezone(ZoneInfo(case.zone))
 
 
-def cronkit(case: Case) -> Iterable[datetime | None]:
-    cron, here = Cron(case.text, tz=None if "TZ=" in case.text else case.zone), start_of(case)
-    step = cron.previous if case.back else cron.next
-    for _ in range(case.n):
-        found = step(here)
-        yield found
-        if found is None:
-            return
-        here = found
+def cronkit(case: Case) -> Step:
+    cron = Cron(case.text, tz=None if "TZ=" in case.text else case.zone)
+    here: datetime | None = start_of(case)
+
+    def step() -> datetime | None:
+        nonlocal here
+        here = cron.previous(here) if case.back else cron.next(here)
+        return here
+
+    return step
 
 
-def cronsim(case: Case) -> Iterable[datetime | None]:
+def cronsim(case: Case) -> Step:
     from cronsim import CronSim
 
     search = CronSim(case.text, start_of(case), reverse=case.back)
-    for _ in range(case.n):
-        yield next(search, None)
+    return lambda: next(search, None)
 
 
-def croniter(case: Case) -> Iterable[datetime | None]:
+def croniter(case: Case) -> Step:
     from croniter import croniter as Croniter
 
-    search = Croniter(case.text, start_of(case), ret_type=datetime)
-    for _ in range(case.n):
-        yield search.get_prev() if case.back else search.get_next()
+    search: Any = Croniter(case.text, start_of(case), ret_type=datetime)
+    return search.get_prev if case.back else search.get_next
 
 
-def apscheduler(case: Case) -> Iterable[datetime | None]:
+def apscheduler(case: Case) -> Step:
     from apscheduler.triggers.cron import CronTrigger
 
-    if case.back:
-        raise NotImplementedError
-    trigger, here = CronTrigger.from_crontab(case.text, timezone=ZoneInfo(case.zone)), start_of(case) + TICK
-    previous = None
-    for _ in range(case.n):
-        previous = trigger.get_next_fire_time(previous, previous or here)
-        yield previous
-        if previous is None:
-            return
+    trigger = CronTrigger.from_crontab(case.text, timezone=ZoneInfo(case.zone))
+    fired: datetime | None = None
+
+    def step() -> datetime | None:
+        nonlocal fired
+        if case.back:
+            raise NotImplementedError("APScheduler does not search backwards")
+        fired = trigger.get_next_fire_time(fired, fired or start_of(case) + TICK)
+        return fired
+
+    return step
 
 
-PEERS: dict[str, Answer] = {"cronsim": cronsim, "croniter": croniter, "APScheduler": apscheduler}
+PEERS: dict[str, Peer] = {"cronsim": cronsim, "croniter": croniter, "APScheduler": apscheduler}
 
 
 # ---- what is asked --------------------------------------------------------------------------------------------------
@@ -240,23 +243,27 @@ CASES = [
 # ---- the table ------------------------------------------------------------------------------------------------------
 
 
-# What a peer's own errors say, in the words of the table.
-ERRORS = {"CronSimError": "refused", "CroniterBadDateError": "accepted, then an error", "NotImplementedError": "cannot"}
-
-
-def answer(who: Answer, case: Case) -> str:
+def answer(peer: Peer, case: Case) -> str:
     """What one library makes of a case, as text; asked several times, because one of them answers at random."""
-    answers = {asked_once(who, case) for _ in range(4)}
+    answers = {asked_once(peer, case) for _ in range(4)}
     return answers.pop() if len(answers) == 1 else "another answer each time"
 
 
-def asked_once(who: Answer, case: Case) -> str:
+def asked_once(peer: Peer, case: Case) -> str:
     try:
-        found = list(who(case))
-    except Exception as error:  # the table shows whatever a library raises
-        kind = type(error).__name__
-        return ERRORS.get(kind, "refused" if isinstance(error, ValueError) else kind)
-    return "<br>".join("None" if moment is None else written(moment) for moment in found)
+        step = peer(case)
+    except Exception:  # each library refuses with an error of its own
+        return "refused"
+    found: list[str] = []
+    while len(found) < case.n and "None" not in found:
+        try:
+            moment = step()
+        except NotImplementedError:
+            return "cannot"
+        except Exception as error:  # the table shows whatever a search raises
+            return f"accepted, then {type(error).__name__}"
+        found.append("None" if moment is None else written(moment))
+    return "<br>".join(found)
 
 
 def written(moment: datetime) -> str:
@@ -269,11 +276,11 @@ def shortened(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:18]} ... {text[-14:]}"
 
 
-def rows(peers: dict[str, Answer]) -> Iterable[str]:
+def rows(peers: dict[str, Peer]) -> Iterable[str]:
     for rule, cases in groupby(CASES, key=lambda case: case.rule):
         for first, case in enumerate(cases):
             ours = answer(cronkit, case)
-            others = (answer(who, case) for who in peers.values())
+            others = (answer(peer, case) for peer in peers.values())
             question = f"`{shortened(case.text)}`<br>{case.zone}, {'before' if case.back else 'after'} {case.start}"
             cells = [
                 rule if not first else "",
@@ -288,9 +295,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args()
     peers = {}
-    for name, who in PEERS.items():
+    for name, peer in PEERS.items():
         try:
-            peers[f"{name} {version(name.lower())}"] = who
+            peers[f"{name} {version(name.lower())}"] = peer
         except PackageNotFoundError:
             print(f"{name} is not installed and is left out", file=sys.stderr)
     print(f"| rule | question | cronkit | {' | '.join(peers)} |")
