@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def instants(moments: Iterable[datetime | None]) -> list[datetime | None]:
+def instants(moments: Iterable[datetime | None]) -> list[Any]:
     """Moments in UTC. Python calls no two aware datetimes of different zones equal where one lies in a fold, and
     orders those of one zone by their readings alone: only in UTC do they compare as instants."""
     return [None if moment is None else moment.astimezone(UTC) for moment in moments]

@@ -38,8 +38,12 @@ Policy = Literal["vixie", "literal", "once"]
 class Readings(Protocol):
     """A set of local readings, asked about one at a time."""
 
-    interval_like: bool
-    seconds: frozenset[int]
+    @property
+    def interval_like(self) -> bool: ...
+
+    @property
+    def seconds(self) -> frozenset[int]:
+        """The seconds at which any reading can match."""
 
     def in_minute(self, minute: datetime) -> bool:
         """Whether any reading of this minute can match."""
@@ -206,7 +210,7 @@ class GivenReadings:
     interval_like: bool = False
 
     @property
-    def seconds(self) -> frozenset[int]:  # type: ignore[override]
+    def seconds(self) -> frozenset[int]:
         return frozenset(reading.second for reading in self.readings)
 
     def in_minute(self, minute: datetime) -> bool:
