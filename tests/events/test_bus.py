@@ -494,11 +494,10 @@ def test_only_so_many_coroutines_of_a_listener_wait(loop: asyncio.AbstractEventL
 
     brought = threading.Semaphore(0)
     bus.on(SchedulerStopped)(lambda event: brought.release())
-    bus.publish(numbered(0))
-    assert begun.wait(PATIENCE)
-    for number in range(1, 5):
-        assert brought.acquire(timeout=PATIENCE)
+    for number in range(5):
         bus.publish(numbered(number))
+        assert brought.acquire(timeout=PATIENCE)
+        assert begun.wait(PATIENCE)
     loop.call_soon_threadsafe(go_on.set)
     bus.close(PATIENTLY)
 
