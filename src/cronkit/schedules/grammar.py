@@ -20,14 +20,14 @@ _MONTH_LENGTH = 31
 
 
 class Refused(Exception):
-    """A field that is refused: ``part`` is the offending piece of it, ``offset`` where that piece begins."""
+    """A field that is refused: ``part`` is the offending piece of it, found from ``offset`` on."""
 
-    def __init__(self, problem: str, part: str, hint: str | None = None) -> None:
+    def __init__(self, problem: str, part: str, hint: str | None = None, offset: int = 0) -> None:
         super().__init__(problem)
         self.problem = problem
         self.part = part
         self.hint = hint
-        self.offset = 0
+        self.offset = offset
 
 
 class FieldKind:
@@ -162,15 +162,14 @@ def _read_item(item: str, kind: FieldKind, seed: str | None) -> int | SpecialDay
 
 
 def _read_step(text: str, item: str) -> int:
+    hint, offset = "write a whole number after the /", len(item) - len(text)
+    if not text:
+        raise Refused("a step is missing after /", item, hint)
     if not text.isdigit():
-        if not text:
-            raise Refused("a step is missing after /", item, "write a whole number after the /")
-        raise _misplaced(text, text) or Refused(
-            f"the step {text!r} is not a whole number", text, "write a whole number after the /"
-        )
+        raise _misplaced(text, text) or Refused(f"the step {text!r} is not a whole number", text, hint, offset)
     step = int(text)
     if step == 0:
-        raise Refused("a step of 0 never moves on", text, "write a step of 1 or more")
+        raise Refused("a step of 0 never moves on", text, "write a step of 1 or more", offset)
     return step
 
 
@@ -282,7 +281,10 @@ def _special_weekday(item: str, kind: FieldKind) -> SpecialDay | None:
     n = int(nth)
     if not 1 <= n <= 5:
         raise Refused(
-            f"a month has no weekday number {nth}", nth, f"write {name}#1 to {name}#5, or {name}L for the last"
+            f"a month has no weekday number {nth}",
+            nth,
+            f"write {name}#1 to {name}#5, or {name}L for the last",
+            len(name) + 1,
         )
     return nth_weekday, weekday, n
 
@@ -302,11 +304,13 @@ def _unreadable(item: str, kind: FieldKind) -> Refused:
         return Refused("a value or * is missing before /", item, f"write *{item}")
     if slash and any(mark in head for mark in "LW#"):
         return Refused(f"{head} cannot have a step", item, f"write {head}, or list the days")
-    first, dash, last = head.partition("-")
+    first, dash, _ = head.partition("-")
     if dash and not first:
         return Refused(f"{item!r} is negative or lacks the start of a range", item, "write low-high")
-    if dash and kind.specials == "weekday" and ("#" in last or last[-1:] == "L"):
-        return Refused(f"{item} mixes a range with L or #", item, "list the days one by one, as in MON#2,TUE#2")
+    end = _special_end(head, kind) if dash else None
+    if end is not None:
+        example = "MON#2,TUE#2" if kind.specials == "weekday" else "29,30,L"
+        return Refused(f"{end} cannot be an end of a range", end, f"list the days one by one, as in {example}")
     if kind.specials == "weekday" and item == "L":
         return Refused("L alone does not say which weekday", item, "write SATL for the last Saturday, or SAT for each")
     swapped = item[1:] + item[0]
@@ -325,7 +329,13 @@ def _is_special(item: str, kind: FieldKind) -> bool:
 def _unreadable_end(item: str, text: str, kind: FieldKind) -> Refused:
     if not text:
         return Refused("the end of the range is missing", item, "write low-high")
-    return _unreadable(text if "#" not in text and "L" not in text else item, kind)
+    return _unreadable(item if _special_end(text, kind) else text, kind)
+
+
+def _special_end(text: str, kind: FieldKind) -> str | None:
+    """The part of a range that has an L, W or # in a field that knows them."""
+    ends = text.split("-") if kind.specials else []
+    return next((end for end in ends if end not in kind.values and any(mark in end for mark in "LW#")), None)
 
 
 def _unknown_name(text: str, kind: FieldKind) -> Refused:

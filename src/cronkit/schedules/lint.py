@@ -82,10 +82,12 @@ def clock_changes(schedule: "ZonedSchedule", readings: Readings, policy: Policy,
     segment = timeline.segment_at(instant)
     while segment.end <= end and (gap is None or fold is None):
         segment = timeline.segment_at(segment.end)
-        if segment.offset > segment.before and gap is None:
-            gap = segment
-        elif segment.offset < segment.before and fold is None:
-            fold = segment
+        if segment.start <= instant:
+            continue
+        if segment.offset > segment.before:
+            gap = gap or segment
+        elif segment.offset < segment.before:
+            fold = fold or segment
     found = []
     if gap is not None:
         found += _skipped(timeline, gap, readings, policy)
