@@ -246,6 +246,27 @@ def test_one_event_takes_the_place_of_those_that_were_dropped(caplog: pytest.Log
     assert "3 events were dropped" in caplog.text
 
 
+def test_a_listener_that_is_too_slow_even_for_the_news_of_the_loss_is_left_in_peace(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    bus, go_on = EventBus(capacity=1), asyncio.Event()
+    bus.run_coroutine = lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop)
+    brought = threading.Semaphore(0)
+
+    @bus.on(Event)
+    async def wait(event: Event) -> None:
+        await go_on.wait()
+
+    bus.on(SchedulerStopped)(lambda event: brought.release())
+    for number in range(4):
+        bus.publish(numbered(number))
+        assert brought.acquire(timeout=PATIENCE)
+    loop.call_soon_threadsafe(go_on.set)
+
+    assert bus.close(PATIENTLY)
+    assert bus.dropped in (2, 3)  # the first may wait, or run already, when the second comes
+
+
 # Listeners that fail
 
 
@@ -480,6 +501,29 @@ def test_a_coroutine_listener_works_again_after_its_loop_was_closed_on_it(bus: E
     bus.drain(PATIENTLY)
 
     assert 2 in calls
+
+
+def test_a_coroutine_listener_whose_loop_is_closed_under_it_hears_the_next_event(
+    bus: EventBus, loop: asyncio.AbstractEventLoop
+) -> None:
+    calls, begun = [], threading.Event()
+
+    @bus.on(SchedulerStopped)
+    async def listen(event: SchedulerStopped) -> None:
+        calls.append(event.left_running)
+        begun.set()
+        if event.left_running == 1:
+            await asyncio.Event().wait()
+
+    bus.publish_all([numbered(1), numbered(2)])
+    assert begun.wait(PATIENCE)
+    bus.drain(timedelta(milliseconds=10))
+    loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks()])
+    assert bus.drain(PATIENTLY)
+    bus.publish(numbered(3))
+    bus.drain(PATIENTLY)
+
+    assert calls == [1, 3]
 
 
 def test_only_so_many_coroutines_of_a_listener_wait(loop: asyncio.AbstractEventLoop) -> None:

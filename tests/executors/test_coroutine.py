@@ -177,6 +177,25 @@ def test_a_job_that_stops_the_loop_loses_what_ran_and_the_next_gets_another(
     assert "opens another" in caplog.text
 
 
+def test_what_is_submitted_to_a_loop_that_is_ending_runs_on_the_next(
+    executor: CoroutineExecutor, reports: Reports
+) -> None:
+    async def work() -> str:
+        return "on another loop"
+
+    async def stop_loop_then_submit() -> None:
+        asyncio.get_running_loop().stop()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            executor.submit(working, reports)
+
+    working = attempt_at(work)
+    executor.submit(attempt_at(stop_loop_then_submit), reports)
+
+    assert reports.of(working).value == "on another loop"
+
+
 def test_what_one_coroutine_sets_in_its_context_another_does_not_see(
     executor: CoroutineExecutor, reports: Reports
 ) -> None:
@@ -209,6 +228,19 @@ def test_a_coroutine_of_no_attempt_runs_on_the_same_loop(executor: CoroutineExec
 
     assert heard.wait(PATIENCE)
     assert seen == [reports.of(attempt).value]
+
+
+def test_a_machine_without_a_thread_for_the_loop_ends_the_attempt(
+    executor: CoroutineExecutor, reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    attempt = attempt_at(Forever())
+    executor.submit(attempt, reports)
+
+    assert reports.of(attempt).status is RunStatus.CANCELLED
 
 
 def test_shutdown_waits_for_what_runs(executor: CoroutineExecutor, reports: Reports) -> None:
@@ -317,6 +349,15 @@ def test_starting_opens_no_loop() -> None:
 
     assert threading.active_count() == before
     assert executor.shutdown(PATIENTLY) == 0
+
+
+def test_a_coroutine_has_no_stack_to_show(executor: CoroutineExecutor, reports: Reports) -> None:
+    forever = Forever()
+    attempt = attempt_at(forever)
+    executor.submit(attempt, reports)
+    assert forever.begun.wait(PATIENCE)
+
+    assert executor.stack_of(attempt) is None
 
 
 def test_it_has_a_whole_number_of_slots() -> None:

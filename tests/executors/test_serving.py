@@ -1,5 +1,6 @@
 """Coroutines on the host's own event loop, asyncio and trio alike."""
 
+import inspect
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -178,6 +179,17 @@ async def test_what_waits_when_the_host_leaves_is_cancelled(executor: CoroutineE
         executor.submit(attempt_at(never), reports)
 
     assert [outcome.status for _, outcome in reports.outcomes] == [RunStatus.CANCELLED]
+
+
+async def test_a_coroutine_of_no_attempt_that_waits_when_the_host_leaves_is_closed(executor: CoroutineExecutor) -> None:
+    async def never() -> None:
+        raise AssertionError("there was no turn to begin in")
+
+    coroutine = never()
+    async with started(executor):
+        executor.run_coroutine(coroutine)
+
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
 
 
 async def test_what_the_host_raises_comes_out_as_it_is(executor: CoroutineExecutor) -> None:

@@ -152,6 +152,19 @@ def test_an_attempt_that_does_not_run_has_no_stack(executor: ThreadExecutor, rep
     assert executor.stack_of(attempt) is None
 
 
+def test_a_machine_without_a_thread_to_spare_fails_the_attempt(
+    executor: ThreadExecutor, reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    attempt = attempt_at(lambda: None)
+    executor.submit(attempt, reports)
+
+    assert reports.of(attempt).status is RunStatus.FAILED
+
+
 def test_cancelling_leaves_a_thread_to_its_target(executor: ThreadExecutor, reports: Reports) -> None:
     gate = Gate()
     attempt = attempt_at(gate)

@@ -1,5 +1,6 @@
 """Coroutines, each a task on an event loop: the host's, or one of cronkit's own."""
 
+import logging
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -16,6 +17,8 @@ from cronkit.executors.protocol import ExecutorCapabilities, Report, check_slots
 from cronkit.jobs.attempt import Attempt
 from cronkit.jobs.outcome import Outcome, cancelled, raised
 from cronkit.jobs.target import Colour
+
+logger = logging.getLogger("cronkit.executors")
 
 CANCEL_GRACE = timedelta(seconds=1)
 """How long a shutdown waits for cancelled coroutines to clean up."""
@@ -167,10 +170,11 @@ class _Service:
     def _put(self, key: object, coroutine: Coroutine[Any, Any, None]) -> None:
         try:
             self._feed.put(key, coroutine)
-        except RuntimeError:
+            if self._own is None and not self.hosted:
+                self._open_loop()
+        except RuntimeError as error:
+            logger.warning("no event loop takes coroutine jobs: %s", error)
             self._refuse(self._feed.drop_waiting(), LOOP_CLOSED)
-        if self._own is None and not self.hosted:
-            self._open_loop()
 
     def _open_loop(self) -> None:
         with self._opening:

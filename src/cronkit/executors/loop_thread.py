@@ -28,11 +28,6 @@ class LoopThread:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    @property
-    def is_current(self) -> bool:
-        """Whether this is the thread that asks."""
-        return threading.current_thread() is self._thread
-
     def stop(self, patience: timedelta) -> None:
         """End the loop; wait for that, no longer than ``patience``. A loop that is stuck is left behind."""
         seconds = patience.total_seconds()

@@ -1,6 +1,7 @@
 """Functions on a small pool of daemon threads."""
 
 import itertools
+import logging
 import sys
 import threading
 import traceback
@@ -13,8 +14,10 @@ from cronkit.errors import LifecycleError
 from cronkit.executors.invoke import invoke
 from cronkit.executors.protocol import ExecutorCapabilities, Report, check_slots
 from cronkit.jobs.attempt import Attempt
-from cronkit.jobs.outcome import cancelled
+from cronkit.jobs.outcome import Outcome, cancelled, raised
 from cronkit.jobs.target import Colour
+
+logger = logging.getLogger("cronkit.executors")
 
 NEVER_STARTED = "the executor was shut down before it started"
 
@@ -78,30 +81,42 @@ class _Pool:
         self._queue: SimpleQueue[tuple[Attempt, Report] | None] = SimpleQueue()
         self._in_flight: set[Attempt] = set()
         self._threads = 0
+        self._growing = threading.Lock()
         self._drained: threading.Event | None = None
 
     def submit(self, attempt: Attempt, report: Report) -> None:
         self._in_flight.add(attempt)
         self._queue.put((attempt, report))
         if self._threads < self._workers and self._threads < len(self._in_flight):
-            self._threads += 1
-            threading.Thread(target=self._work, name=f"{self._name}-{self._threads}", daemon=True).start()
+            self._grow()
+
+    def _grow(self) -> None:
+        with self._growing:
+            if self._threads < self._workers:
+                thread = threading.Thread(target=self._work, name=f"{self._name}-{self._threads + 1}", daemon=True)
+                try:
+                    thread.start()
+                    self._threads += 1
+                except RuntimeError as error:
+                    logger.warning("no thread can be started (%s): %d have to do", error, self._threads)
+                    if not self._threads:
+                        self._end_waiting(raised(error))
 
     def close(self, drain: timedelta) -> int:
         drained = self._drained = threading.Event()
         if self._in_flight:
             drained.wait(drain.total_seconds())
-        self._refuse_waiting()
+        self._end_waiting(cancelled(NEVER_STARTED))
         for _ in range(self._threads):
             self._queue.put(None)
         return len(self._in_flight)
 
-    def _refuse_waiting(self) -> None:
+    def _end_waiting(self, outcome: Outcome) -> None:
         try:
             while (item := self._queue.get_nowait()) is not None:
                 attempt, report = item
+                report(attempt, outcome)
                 self._in_flight.discard(attempt)
-                report(attempt, cancelled(attempt.cancel_reason or NEVER_STARTED))
         except Empty:
             pass
 
