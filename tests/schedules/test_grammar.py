@@ -1,6 +1,6 @@
 """The grammar of expressions, row by row of its table."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -283,6 +283,7 @@ def test_a_prefix_goes_before_every_form(text: str) -> None:
 
 def test_a_prefix_may_repeat_the_zone_but_not_contradict_it() -> None:
     Cron("CRON_TZ=Europe/Paris 0 9 * * *", tz="Europe/Paris")
+    Cron("CRON_TZ=UTC 0 9 * * *", tz=UTC)
     with pytest.raises(ScheduleError):
         Cron("CRON_TZ=Europe/Paris 0 9 * * *", tz="Europe/London")
 

@@ -6,7 +6,8 @@ import os
 import pickle
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 
 import pytest
@@ -30,6 +31,8 @@ SAMPLES: list[Schedule] = [
     Cron("0 9 * * *"),
     Cron("@daily"),
     Cron("CRON_TZ=Asia/Tokyo 0 9 * * *"),
+    Cron("0 9 * * *", tz=UTC),
+    Cron("0 9 * * *", tz=timezone(timedelta(hours=5, minutes=45))),
     Every("90m"),
     Every("1h", start=at("2024-01-01T00:07+00:00"), end=at("2025-01-01T00:00+00:00")),
     Every("250ms", anchor=at("2024-01-01T00:00:00.100000+00:00")),
@@ -87,6 +90,28 @@ def test_between_is_the_part_of_upcoming_in_its_window(schedule: Schedule, after
     expected = [member for member in found if start <= member < stop]
     assert instants(schedule.between(start, stop)) == expected
     assert schedule.count(start, stop) == len(expected)
+
+
+@settings(max_examples=100)
+@given(expressions("default"), st.sets(moments().map(lambda moment: moment.astimezone(UTC)), min_size=4, max_size=4))
+def test_start_and_end_only_leave_out_what_lies_outside(text: str, cuts: set[datetime]) -> None:
+    start, after, before, end = sorted(cuts)
+    whole, part = Cron(text, tz="Europe/London"), Cron(text, tz="Europe/London", start=start, end=end)
+    following, preceding = instants([whole.next(after), whole.previous(before)])
+    assert instants([part.next(after)]) == [following if following is not None and following < end else None]
+    assert instants([part.previous(before)]) == [preceding if preceding is not None and preceding >= start else None]
+    assert instants([part.next(start - timedelta(days=1))]) in ([None], instants([whole.next(start - TICK)]))
+    assert part.count(start - timedelta(days=9), end + timedelta(days=9)) == whole.count(start, end)
+
+
+@settings(max_examples=100)
+@given(expressions("default"), st.datetimes(datetime(1971, 1, 1), datetime(2099, 1, 1)))
+def test_without_a_zone_it_answers_as_in_utc(text: str, after: datetime) -> None:
+    naive, aware = Cron(text), Cron(text, tz="UTC")
+    expected = [member.replace(tzinfo=None) for member in aware.upcoming(5, after=after.replace(tzinfo=UTC))]
+    assert naive.upcoming(5, after=after) == expected
+    earlier = aware.previous(after.replace(tzinfo=UTC))
+    assert naive.previous(after) == (None if earlier is None else earlier.replace(tzinfo=None))
 
 
 @settings(max_examples=100)
@@ -198,6 +223,26 @@ for cron in (hashed, plain):
     }
     assert len(answers) == 1
     assert "2024-01-12" in answers.pop()
+
+
+def test_threads_that_share_a_schedule_get_the_answers_of_one() -> None:
+    shared, moments = Cron("*/7 1,2 * * *", tz="America/New_York"), [at("1990-03-01T00:00+00:00")]
+    while len(moments) < 300:
+        moments.append(moments[-1] + timedelta(days=97, hours=5))
+    expected = [Cron("*/7 1,2 * * *", tz="America/New_York").next(moment) for moment in moments]
+
+    def ask(worker: int) -> bool:
+        order = moments[worker * 37 :] + moments[: worker * 37]
+        found = [shared.next(moment) for moment in order]
+        return instants(found) == instants(expected[worker * 37 :] + expected[: worker * 37])
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(ask, range(8)))
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_the_documented_hash_of_h_does_not_change() -> None:

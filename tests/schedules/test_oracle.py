@@ -1,6 +1,6 @@
 """The time layer against brute force, round offset changes from 1900 to 2100."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cronkit.schedules import At, CalendarInterval, Cron
 from tests.schedules.check_all_zones import main, random_case
 from tests.schedules.comparison import disagreement
-from tests.schedules.oracle import Dialect, GivenReadings, Policy, changes, moment, occurrences, read
+from tests.schedules.oracle import Dialect, GivenReadings, Policy, changes, moment, occurrences, read, seconds
 from tests.schedules.strategies import DIALECTS, POLICIES, ZONES, Window, probes, random_expression, random_window
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -79,21 +79,79 @@ def test_naive_instants_agree_with_the_oracle(rng: Random, zone: str) -> None:
     assert wrong is None
 
 
-@settings(max_examples=40)
-@given(st.randoms(use_true_random=False), st.sampled_from(ZONES))
-def test_a_calendar_interval_of_days_agrees_with_the_oracle(rng: Random, zone: str) -> None:
+@settings(max_examples=60)
+@given(st.randoms(use_true_random=False), st.sampled_from(ZONES), st.sampled_from(("days", "weeks", "months", "years")))
+def test_a_calendar_interval_agrees_with_the_oracle(rng: Random, zone: str, unit: str) -> None:
     window = random_window(rng, zone, longest=2 * 86_400)
-    here = window.middle().replace(minute=rng.randrange(60))
-    days = rng.randint(1, 3)
-    start = here.date().toordinal() - days * rng.randint(5, 400)
-    dates = [
-        datetime.fromordinal(start + days * k) for k in range(1000) if abs(start + days * k - here.toordinal()) < 9
-    ]
-    readings = frozenset(day.replace(hour=here.hour, minute=here.minute) for day in dates)
+    here = window.middle().replace(minute=rng.randrange(60), second=0, microsecond=0)
+    length, times = rng.randint(1, 3), rng.randint(2, 30)
+    start = steps_back(here.date() + timedelta(days=rng.randint(-1, 1)), unit, length * times)
+    dates = [step for k in range(times + 6) if (step := steps_forward(start, unit, length * k)) is not None]
+    readings = frozenset(datetime.combine(date, here.time()) for date in dates)
     expected = occurrences(GivenReadings(readings), ZoneInfo(zone), window.a, window.b)
-    schedule = CalendarInterval(days=days, at=here.strftime("%H:%M"), start=datetime.fromordinal(start).date(), tz=zone)
+    schedule = CalendarInterval(**{unit: length}, at=here.time(), start=start, tz=zone)  # type: ignore[arg-type]
+    begin = seconds(datetime.combine(start, time(), ZoneInfo(zone)).astimezone(UTC))
+    expected = [instant for instant in expected if instant >= begin]
     wrong = disagreement(schedule, expected, ZoneInfo(zone), window.a, window.b, probes(rng, window, expected))
-    assert wrong is None
+    assert wrong is None, f"{schedule!r}: {wrong}"
+
+
+def steps_forward(start: date, unit: str, number: int) -> date | None:
+    """The date so many days, weeks, months or years on; None where the month lacks the day."""
+    if unit in ("days", "weeks"):
+        return start + timedelta(days=number * (7 if unit == "weeks" else 1))
+    month = start.year * 12 + start.month - 1 + number * (12 if unit == "years" else 1)
+    try:
+        return date(month // 12, month % 12 + 1, start.day)
+    except ValueError:
+        return None
+
+
+def steps_back(day: date, unit: str, number: int) -> date:
+    """A start from which so many steps lead to a day, or to the same day of an earlier month that has it."""
+    while (start := steps_forward(day, unit, -number)) is None:
+        number += 1
+    return start
+
+
+@settings(max_examples=60)
+@given(st.randoms(use_true_random=False), st.sampled_from(ZONES), st.integers(2101, 9990))
+def test_far_years_agree_with_the_oracle(rng: Random, zone: str, year: int) -> None:
+    found = changes(ZoneInfo(zone), year, year)
+    change = rng.choice(found) if found else seconds(datetime(year, 6, 1, tzinfo=UTC))
+    window = Window(zone, change - rng.randint(3600, 86_400), change + rng.randint(3600, 86_400), change)
+    text = random_expression(rng, "default", window.middle(), with_seconds=False)
+    _compare_cron(rng, window, text, "default", rng.choice(POLICIES))
+
+
+class Wrapped(tzinfo):
+    """A zone of a foreign class, which knows nothing but its offsets."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self.zone = zone
+
+    def utcoffset(self, moment: datetime | None) -> timedelta | None:
+        return None if moment is None else moment.replace(tzinfo=self.zone).utcoffset()
+
+    def dst(self, moment: datetime | None) -> timedelta | None:
+        raise AssertionError("only utcoffset() decides")
+
+    def tzname(self, moment: datetime | None) -> str:
+        return "wrapped"
+
+    def fromutc(self, moment: datetime) -> datetime:
+        return self.zone.fromutc(moment.replace(tzinfo=self.zone)).replace(tzinfo=self)
+
+
+@settings(max_examples=30)
+@given(st.randoms(use_true_random=False), st.sampled_from(ZONES))
+def test_a_foreign_zone_agrees_with_the_oracle_and_its_dst_is_never_asked(rng: Random, zone: str) -> None:
+    window = random_window(rng, zone, longest=86_400)
+    text = random_expression(rng, "default", window.middle(), with_seconds=False)
+    foreign = Wrapped(ZoneInfo(zone))
+    expected = occurrences(read(text), foreign, window.a, window.b)
+    found = Cron(text, tz=foreign).between(moment(window.a), moment(window.b))
+    assert [seconds(member) for member in found] == expected
 
 
 def test_the_long_check_passes_over_two_zones(capsys: pytest.CaptureFixture[str]) -> None:
