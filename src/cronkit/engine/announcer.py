@@ -39,44 +39,49 @@ class Announcer:
 
     def __init__(self, bus: EventBus) -> None:
         self._bus = bus
+        self._events: list[Event] = []
 
-    def publish(self, event: Event) -> None:
+    def flush(self) -> None:
+        """Publish what was announced since the last time: once a step, as each publishing may wake a thread."""
+        if self._events:
+            events, self._events = self._events, []
+            self._bus.publish_all(events)
+
+    def announce(self, event: Event) -> None:
         """Pass an event on."""
-        self._bus.publish(event)
+        self._events.append(event)
 
     def started(self, attempts: list[Attempt]) -> None:
         """Attempts were handed to their executors."""
         if self._bus.wants(RunStarted):
-            self._bus.publish_all(
-                [_event(RunStarted, attempt.run, attempt.started_at, attempt.number) for attempt in attempts]
-            )
+            self._events += [_event(RunStarted, each.run, each.started_at, each.number) for each in attempts]
 
     def progressed(self, attempt: Attempt, at: datetime, fraction: float, note: str | None) -> None:
         """A run said how far it has come."""
         if self._bus.wants(RunProgressed):
-            self._bus.publish(_event(RunProgressed, attempt.run, at, attempt.number, fraction=fraction, note=note))
+            self._events.append(_event(RunProgressed, attempt.run, at, attempt.number, fraction=fraction, note=note))
 
     def born(self, runs: list[RunRow]) -> None:
         """Occurrences were refused at birth; a queued one is announced when it starts."""
         for run in runs:
             if run.status is not RunStatus.QUEUED:
-                self._bus.publish_all(_refusals(run))
+                self._events.append(_refusal(run))
 
     def finished(self, settled: list[tuple[Attempt, Finish]]) -> None:
         """Attempts ended, and their ends were written."""
         wants = self._bus.wants
-        self._bus.publish_all([_end(attempt, finish) for attempt, finish in settled if wants(_FINISHED[finish.status])])
+        self._events += [_end(attempt, finish) for attempt, finish in settled if wants(_FINISHED[finish.status])]
 
     def taken_back(self, runs: list[RunRow], at: datetime) -> None:
         """Runs of lost nodes were abandoned or held; a requeued one is announced when it starts again."""
         for run in runs:
             reason = run.reason or ""
             if run.status is RunStatus.ABANDONED:
-                self._bus.publish(_event(RunAbandoned, run, at, run.attempt, reason=reason))
+                self._events.append(_event(RunAbandoned, run, at, run.attempt, reason=reason))
             elif run.status is RunStatus.HELD:
-                self._bus.publish(_event(RunHeld, run, at, run.attempt, reason=reason))
+                self._events.append(_event(RunHeld, run, at, run.attempt, reason=reason))
             elif run.status is RunStatus.CANCELLED:
-                self._bus.publish(_event(RunCancelled, run, at, run.attempt, reason=reason))
+                self._events.append(_event(RunCancelled, run, at, run.attempt, reason=reason))
 
 
 def _event(kind: type[RunEvent], run: RunRow, at: datetime, attempt: int, **details: object) -> RunEvent:
@@ -91,24 +96,14 @@ def _event(kind: type[RunEvent], run: RunRow, at: datetime, attempt: int, **deta
     )
 
 
-def _refusals(run: RunRow) -> list[Event]:
-    until, at = run.scheduled_until, run.created_at
+def _refusal(run: RunRow) -> Event:
+    details: dict[str, object] = {"count": run.count, "scheduled_until": run.scheduled_until}
+    at, reason = run.created_at, run.reason
     if run.status is RunStatus.SKIPPED:
-        return [
-            _event(
-                RunSkipped,
-                run,
-                at,
-                0,
-                reason=run.reason,
-                related_id=run.related_id,
-                count=run.count,
-                scheduled_until=until,
-            )
-        ]
+        return _event(RunSkipped, run, at, 0, reason=reason, related_id=run.related_id, **details)
     if run.status is RunStatus.MISSED:
-        return [_event(RunMissed, run, at, 0, reason=run.reason, count=run.count, scheduled_until=until)]
-    return [_event(RunCoalesced, run, at, 0, into_id=run.related_id, count=run.count, scheduled_until=until)]
+        return _event(RunMissed, run, at, 0, reason=reason, **details)
+    return _event(RunCoalesced, run, at, 0, into_id=run.related_id, **details)
 
 
 def _end(attempt: Attempt, finish: Finish) -> Event:

@@ -65,11 +65,11 @@ class Engine:
         self._new_id = new_id
         self._lease = lease
         self._renew_every = renew_every
-        self._announce = Announcer(bus)
+        self._announcer = Announcer(bus)
         self._settled: list[tuple[Attempt, Finish]] = []
         self._inbox: deque[tuple[Attempt, Outcome, datetime]] = deque()
         self._progress: deque[tuple[Attempt, float, str | None, datetime]] = deque()
-        self._busy = dict.fromkeys(executors, 0)
+        self._free = {name: executor.slots for name, executor in executors.items()}
         self._deadlines: list[tuple[float, str, int]] = []
         self._renew_at: datetime | None = None
         self._claiming = True
@@ -98,7 +98,7 @@ class Engine:
     @property
     def is_full(self) -> bool:
         """Whether an executor has no free slot, so that a report may let a waiting run start."""
-        return any(executor.slots <= self._busy[name] for name, executor in self._executors.items())
+        return not all(self._free.values())
 
     @property
     def has_reports(self) -> bool:
@@ -109,13 +109,16 @@ class Engine:
 
     def step(self, now: datetime) -> datetime | None:
         """Do all that is due at ``now``; return when to call again at the latest, None for not before a wake."""
-        self._settle()
-        self._tell_progress()
-        self._keep_lease(now)
-        self._expire(now)
-        if self._claiming:
-            self._plan(now)
-            self._dispatch(now)
+        try:
+            self._settle()
+            self._tell_progress()
+            self._keep_lease(now)
+            self._expire(now)
+            if self._claiming:
+                self._plan(now)
+                self._dispatch(now)
+        finally:
+            self._announcer.flush()
         return self._next_wake(now)
 
     def stop_claiming(self) -> None:
@@ -132,7 +135,7 @@ class Engine:
         returned: list[str] = []
         while self._inbox:
             attempt, outcome, at = self._inbox.popleft()
-            self._busy[attempt.job.executor] -= 1
+            self._free[attempt.job.executor] += 1
             run_id = attempt.run.id
             if self.stuck.get(run_id) is attempt:
                 del self.stuck[run_id]
@@ -159,15 +162,15 @@ class Engine:
                     logger.warning(
                         "run %s: the end of an attempt that is no longer current was refused", attempt.run.id
                     )
-                    self._announce.publish(StaleWriteRefused(at=finish.at, run_id=attempt.run.id, fence=attempt.fence))
+                    self._announcer.announce(StaleWriteRefused(at=finish.at, run_id=attempt.run.id, fence=attempt.fence))
             settled = [pair for pair, was_accepted in zip(settled, accepted, strict=True) if was_accepted]
-        self._announce.finished(settled)
+        self._announcer.finished(settled)
 
     def _tell_progress(self) -> None:
         while self._progress:
             attempt, fraction, note, at = self._progress.popleft()
             if self._store.report(attempt.run.id, attempt.fence, fraction, note):
-                self._announce.progressed(attempt, at, fraction, note)
+                self._announcer.progressed(attempt, at, fraction, note)
 
     def _keep_lease(self, now: datetime) -> None:
         """Renew this node's lease, learn what was lost or is to be cancelled, and take over from lost nodes.
@@ -185,7 +188,7 @@ class Engine:
             attempt = self.in_flight.get(run_id)
             if attempt is not None and attempt.cancel_reason is None:
                 self._cancel(attempt, reason)
-        self._announce.taken_back(self._store.reap(now), now)
+        self._announcer.taken_back(self._store.reap(now), now)
 
     def _cancel(self, attempt: Attempt, reason: str) -> None:
         attempt.cancel_reason = reason
@@ -224,35 +227,32 @@ class Engine:
         """Turn due occurrences into runs."""
         due = self._store.due_jobs(now, BATCH, self._targets)
         if due:
-            self._announce.born(self._store.claim_due([self._advance(job, now) for job in due], now))
+            self._announcer.born(self._store.claim_due([self._advance(job, now) for job in due], now))
 
     def _advance(self, job: JobRow, now: datetime) -> Advance:
         try:
             return plan_due(job, now, self._new_id)
         except Exception as error:
             logger.exception("job %s: its schedule cannot be worked out; it is set aside for %s", job.key, SET_ASIDE)
-            self._announce.publish(EngineFault(at=now, problem=f"job {job.key}: {error!r}"))
+            self._announcer.announce(EngineFault(at=now, problem=f"job {job.key}: {error!r}"))
             return Advance(job, job.watermark, job.next_at, now + SET_ASIDE, ())
 
     def _dispatch(self, now: datetime) -> None:
         """Claim as many waiting runs as there are free slots, and hand them over."""
         attempts: list[Attempt] = []
-        for run, job, fence, number in self._store.claim_ready(now, self.node, self._free(), self._targets):
+        for run, job, fence, number in self._store.claim_ready(now, self.node, self._free, self._targets):
             target = self._registry.get(job.target)
             assert target is not None  # claim_ready takes only targets that are registered here
             attempt = Attempt(run, job, target, fence, number, now, self.progress)
             self.in_flight[run.id] = attempt
-            self._busy[job.executor] += 1
+            self._free[job.executor] -= 1
             if job.policies.timeout is not None:
                 deadline = self._clock.monotonic() + job.policies.timeout.total_seconds()
                 heapq.heappush(self._deadlines, (deadline, run.id, fence))
             attempts.append(attempt)
-        self._announce.started(attempts)
+        self._announcer.started(attempts)
         for attempt in attempts:
             self._executors[attempt.job.executor].submit(attempt, self.report)
-
-    def _free(self) -> dict[str, int]:
-        return {name: executor.slots - self._busy[name] for name, executor in self._executors.items()}
 
     def _next_wake(self, now: datetime) -> datetime | None:
         wakes: list[datetime] = []
@@ -261,7 +261,7 @@ class Engine:
         if self._deadlines:
             wakes.append(now + timedelta(seconds=max(self._deadlines[0][0] - self._clock.monotonic(), 0)))
         if self._claiming:
-            wake = self._store.next_wake(self._free(), self._targets)
+            wake = self._store.next_wake(self._free, self._targets)
             if wake is not None:
                 wakes.append(wake)
         if self._renew_at is not None:

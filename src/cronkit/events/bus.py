@@ -18,6 +18,9 @@ logger = logging.getLogger("cronkit.events")
 
 Listener = TypeVar("Listener", bound=Callable[..., Any])
 
+NAP = 0.005
+"""Seconds that the thread waits after a delivery for more to come: under load it is then woken 200 times a second,
+rather than for each event (20 us of CPU each)."""
 LONGEST_SLEEP = 3600.0
 """Seconds after which the idle thread looks again, for no reason but that a wait needs an end."""
 
@@ -49,6 +52,7 @@ class EventBus:
         self._thread: threading.Thread | None = None
         self._closing = False
         self._delivering = False
+        self._napping = False
 
     # -- listening ----------------------------------------------------------------------------------------------------
 
@@ -178,12 +182,17 @@ class EventBus:
             self._closing = False
             self._thread = threading.Thread(target=self._run, name="cronkit-events", daemon=True)
             self._thread.start()
-        else:
+        elif not self._napping:
             self._alarm.ring()
 
     def _run(self) -> None:
+        nap = Alarm()
         while True:
-            self._deliver_waiting()
+            while self._queue:
+                self._deliver_waiting()
+                self._napping = True
+                nap.wait(NAP)
+                self._napping = False
             with self._lock:
                 if self._closing and not self._queue:
                     self._thread = None

@@ -1,7 +1,5 @@
 """The scheduler: the public verbs. It holds no rule; the layers below decide."""
 
-import os
-import random
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -16,6 +14,7 @@ from cronkit.events import Event, EventBus, JobAdded, JobPaused, JobRemoved, Job
 from cronkit.executors.coroutine import CoroutineExecutor
 from cronkit.executors.protocol import Executor
 from cronkit.executors.thread import ThreadExecutor
+from cronkit.jobs.ids import IdSource
 from cronkit.jobs.job import Job, JobRow, JobSpec, Revision
 from cronkit.jobs.keys import Cause
 from cronkit.jobs.page import Page
@@ -84,7 +83,7 @@ class Scheduler:
         self._registry = Registry()
         self._declarations = Declarations()
         self._bus = EventBus()
-        self._random_bytes = os.urandom if seed is None else random.Random(seed).randbytes
+        self._new_id = IdSource(seed).new
         self._waiters = RunWaiters(self._store)
         self._lock = threading.RLock()
         self._runtime: Runtime | None = None
@@ -368,9 +367,6 @@ class Scheduler:
             lease=self._lease,
             renew_every=self._renew_every,
         )
-
-    def _new_id(self) -> str:
-        return self._random_bytes(12).hex()
 
     def _target(self, target: Callable[..., Any] | str) -> Target:
         if not isinstance(target, str):

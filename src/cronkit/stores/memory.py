@@ -56,6 +56,7 @@ class MemoryStore:
         self._generation = 0
         self._sequence = 0
         self._jobs: dict[tuple[str, str], JobRow] = {}
+        self._by_key: dict[JobKey, JobRow] = {}
         self._ended_jobs: deque[JobKey] = deque()
         self._due: list[tuple[datetime, int, JobRow, int]] = []
         self._offered: list[tuple[JobRow, int]] = []
@@ -86,7 +87,7 @@ class MemoryStore:
                 return False
             self._generation += 1
             job.key = JobKey(*name, self._generation)
-            self._jobs[name] = job
+            self._jobs[name] = self._by_key[job.key] = job
             self._apply(job, births)
         self._announce(Change.WORK)
         return True
@@ -105,7 +106,7 @@ class MemoryStore:
                 return False
             job.counters, job.open, job.last_refusal = current.counters, current.open, current.last_refusal
             current.revision = GONE
-            self._jobs[job.key.namespace, job.key.id] = job
+            self._jobs[job.key.namespace, job.key.id] = self._by_key[job.key] = job
             self._apply(job, births)
             for run_id in job.open:
                 self._make_ready(job, self._runs[run_id])
@@ -131,6 +132,7 @@ class MemoryStore:
     def _forget(self, job: JobRow) -> None:
         job.revision = GONE
         del self._jobs[job.key.namespace, job.key.id]
+        del self._by_key[job.key]
 
     def jobs(self, namespace: str, *, tag: str | None, limit: int, cursor: str | None) -> Page[Job]:
         """See ``JobTable``."""
@@ -149,16 +151,15 @@ class MemoryStore:
     def history(self, key: JobKey) -> tuple[Revision, ...]:
         """See ``JobTable``."""
         with self._lock:
-            row = self._jobs.get((key.namespace, key.id))
-            return row.history if row is not None and row.key == key else ()
+            row = self._by_key.get(key)
+            return row.history if row is not None else ()
 
     def _job_of(self, run: RunRow) -> JobRow | None:
-        row = self._jobs.get((run.job.namespace, run.job.id))
-        return row if row is not None and row.key == run.job else None
+        return self._by_key.get(run.job)
 
     def _current(self, key: JobKey, revision: int) -> JobRow | None:
-        row = self._jobs.get((key.namespace, key.id))
-        return row if row is not None and row.key == key and row.revision == revision else None
+        row = self._by_key.get(key)
+        return row if row is not None and row.revision == revision else None
 
     def _apply(self, job: JobRow, births: Iterable[RunRow]) -> list[RunRow]:
         """Bear the runs that a change to ``job`` causes, and have the job looked at when it is next due."""
@@ -515,8 +516,8 @@ class MemoryStore:
             del self._keys[gone.key]
         while len(self._ended_jobs) > self._keep_ended_jobs:
             key = self._ended_jobs.popleft()
-            job = self._jobs.get((key.namespace, key.id))
-            if job is not None and job.key == key and job.next_due is None and not job.open:
+            job = self._by_key.get(key)
+            if job is not None and job.next_due is None and not job.open:
                 self._forget(job)
 
     # -- subscribers --------------------------------------------------------------------------------------------------
