@@ -70,7 +70,9 @@ class Announcer:
     def finished(self, settled: list[tuple[Attempt, Finish]]) -> None:
         """Attempts ended, and their ends were written."""
         wants = self._bus.wants
-        self._events += [_end(attempt, finish) for attempt, finish in settled if wants(_FINISHED[finish.status])]
+        for attempt, finish in settled:
+            if wants(_FINISHED[finish.status]):
+                self._events.append(_end(attempt, finish))
 
     def taken_back(self, runs: list[RunRow], at: datetime) -> None:
         """Runs of lost nodes were abandoned or held; a requeued one is announced when it starts again."""

@@ -162,7 +162,9 @@ class Engine:
                     logger.warning(
                         "run %s: the end of an attempt that is no longer current was refused", attempt.run.id
                     )
-                    self._announcer.announce(StaleWriteRefused(at=finish.at, run_id=attempt.run.id, fence=attempt.fence))
+                    self._announcer.announce(
+                        StaleWriteRefused(at=finish.at, run_id=attempt.run.id, fence=attempt.fence)
+                    )
             settled = [pair for pair, was_accepted in zip(settled, accepted, strict=True) if was_accepted]
         self._announcer.finished(settled)
 

@@ -30,8 +30,7 @@ ON_TIME_LIMIT = 100
 
 def next_after(schedule: Schedule, instant: datetime) -> datetime | None:
     """The first occurrence after ``instant``, in UTC."""
-    found = schedule.next(instant)
-    return None if found is None else found.astimezone(UTC)
+    return _utc(schedule.next(instant))
 
 
 def due_time(spec: JobSpec, nominal: datetime, following: datetime | None) -> datetime:
@@ -74,17 +73,17 @@ def account_due(job: JobRow, now: datetime, new_id: NewId) -> Accounted:
     first = job.next_at
     if first is None:
         return [], job.watermark, None, None
-    schedule = job.spec.schedule
-    following = next_after(schedule, first)
-    due = due_time(job.spec, first, following)
+    spec = job.spec
+    following = next_after(spec.schedule, first)
+    due = due_time(spec, first, following)
     if due > now:
         return [], job.watermark, first, due
     last, count = first, 1
     if following is not None and following <= now:
-        last, following, count = _newest_due(job.spec, first, now)
-        due = due_time(job.spec, last, following)
+        last, following, count = _newest_due(spec, first, now)
+        due = due_time(spec, last, following)
     births = _births(job, first, last, count, due, now, new_id)
-    return births, last, following, None if following is None else _next_due(job.spec, following)
+    return births, last, following, None if following is None else _next_due(spec, following)
 
 
 def _next_due(spec: JobSpec, nominal: datetime) -> datetime:
@@ -206,5 +205,8 @@ def refused(
 
 
 def _previous(schedule: Schedule, instant: datetime) -> datetime | None:
-    found = schedule.previous(instant)
-    return None if found is None else found.astimezone(UTC)
+    return _utc(schedule.previous(instant))
+
+
+def _utc(found: datetime | None) -> datetime | None:
+    return found if found is None or found.tzinfo is UTC else found.astimezone(UTC)

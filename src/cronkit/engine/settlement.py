@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from cronkit.jobs.attempt import Attempt
-from cronkit.jobs.outcome import Outcome
+from cronkit.jobs.outcome import NOTHING_RETURNED, Outcome
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import Finish
 
@@ -17,6 +17,8 @@ def may_retry(attempt: Attempt) -> bool:
 
 def settle(attempt: Attempt, outcome: Outcome, at: datetime) -> Finish:
     """The write that ends the attempt: a retry where the target asks for one or the policy leaves one, else the end."""
+    if outcome is NOTHING_RETURNED and attempt.log is None:
+        return Finish(attempt.run.id, attempt.fence, outcome.status, at)
     run_id, fence = attempt.run.id, attempt.fence
     log = tuple(attempt.log) if attempt.log else ()
     if outcome.status is RunStatus.RETRYING and outcome.retry_after is not None and attempt.cancel_reason is None:

@@ -27,6 +27,7 @@ class EngineThread:
         self._bus = bus
         self._clock = clock
         self._watch = ClockWatch(clock, bus)
+        self._watch_at = 0.0
         self._stopping = threading.Event()
         self._drain_until: float | None = None
         self._has_cancelled = False
@@ -52,7 +53,9 @@ class EngineThread:
     def _run(self) -> None:
         backoff = FIRST_BACKOFF
         while not (self._stopping.is_set() and self._is_drained()):
-            self._watch.check()
+            if self._clock.monotonic() >= self._watch_at:
+                self._watch.check()
+                self._watch_at = self._clock.monotonic() + LONGEST_SLEEP
             try:
                 wake_at = self._engine.step(self._clock.now())
                 backoff = FIRST_BACKOFF

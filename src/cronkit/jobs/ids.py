@@ -3,18 +3,17 @@
 import os
 import random
 
+_system_seeded = random.Random()
+if hasattr(os, "register_at_fork"):  # a forked child would repeat its parent's ids
+    os.register_at_fork(after_in_child=_system_seeded.seed)
+
 
 class IdSource:
     """Makes ids; with a ``seed`` the same ones every time, for simulation."""
 
     def __init__(self, seed: int | None = None) -> None:
-        self._seed = seed
-        self._random = random.Random(seed)
-        self._pid = os.getpid()
+        self._bits = (_system_seeded if seed is None else random.Random(seed)).getrandbits
 
     def new(self) -> str:
-        """Another id. A forked child seeds anew: it would repeat its parent's."""
-        if self._seed is None and self._pid != os.getpid():
-            self._random.seed()
-            self._pid = os.getpid()
-        return f"{self._random.getrandbits(96):024x}"
+        """Another id."""
+        return f"{self._bits(96):024x}"

@@ -69,12 +69,12 @@ class Outcome:
         self.final = final
 
 
-_NOTHING_RETURNED = Outcome(RunStatus.SUCCEEDED)
+NOTHING_RETURNED = Outcome(RunStatus.SUCCEEDED)
 
 
 def succeeded(value: Any) -> Outcome:
     """The outcome of an attempt that returned ``value``."""
-    return _NOTHING_RETURNED if value is None else Outcome(RunStatus.SUCCEEDED, value=value)
+    return NOTHING_RETURNED if value is None else Outcome(RunStatus.SUCCEEDED, value=value)
 
 
 def raised(error: BaseException) -> Outcome:

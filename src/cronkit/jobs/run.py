@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from cronkit.errors import LifecycleError
 from cronkit.jobs.keys import Cause, JobKey, OccurrenceKey, occurrence_key
 from cronkit.jobs.policies import Overlap
-from cronkit.jobs.status import RunStatus, check_transition
+from cronkit.jobs.status import TRANSITIONS, RunStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +162,8 @@ class RunRow:
         Raises:
             LifecycleError: the transition table does not have that move.
         """
-        check_transition(self.id, self.status, status)
+        if status not in TRANSITIONS[self.status]:
+            raise LifecycleError(f"run {self.id} is {self.status} and cannot become {status}")
         self.status = status
 
     def snapshot(self) -> Run:

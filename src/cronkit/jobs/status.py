@@ -2,8 +2,6 @@
 
 from enum import StrEnum
 
-from cronkit.errors import LifecycleError
-
 
 class RunStatus(StrEnum):
     """Where a run stands. The first four are open; every other is the end of an occurrence, for good."""
@@ -56,18 +54,9 @@ TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
             RunStatus.HELD,
         }
     ),
+    **{status: frozenset() for status in TERMINAL},
 }
-"""From each open status, the statuses that may follow; a terminal status has none."""
+"""From each status, the statuses that may follow; after a terminal one there is none."""
 
 BIRTHS = frozenset({RunStatus.QUEUED, RunStatus.SKIPPED, RunStatus.MISSED, RunStatus.COALESCED})
 """The statuses that a run may be born with; all but the first are the end of it too."""
-
-
-def check_transition(run_id: str, before: RunStatus, after: RunStatus) -> None:
-    """Refuse a move that the table does not have.
-
-    Raises:
-        LifecycleError: the run may not go from ``before`` to ``after``.
-    """
-    if after not in TRANSITIONS.get(before, ()):
-        raise LifecycleError(f"run {run_id} is {before} and cannot become {after}")
