@@ -46,8 +46,8 @@ class Every(Value, Schedule):
         self._origin = 0 if aligned is None else micros(aligned)
         self._first = _MIN if self._start is None else max(_MIN, micros(self._start))
         self._until = _MAX if self._end is None else min(_MAX, micros(self._end))
-        if self._first >= self._until:
-            raise ScheduleError("the end does not lie after the start", field="end", hint="give a later end")
+        if self._first > self._until:
+            raise ScheduleError("the end lies before the start", field="end", hint="give a later end")
 
     @property
     def period(self) -> timedelta:

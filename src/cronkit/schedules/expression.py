@@ -240,6 +240,8 @@ def _wrong_count(parts: list[str], given: str, rules: Dialect) -> ScheduleError:
 def _count_hint(given: str, count: int, rules: Dialect) -> str:
     if "#" in given.split()[-1][:1] or count > max(rules.layouts):
         return "remove what follows the last field"
+    if count == 1 and ":" in given:
+        return 'a time of day is written as in "0 9 * * *"'
     if count == 1 and given[:1].isdigit():
         return f'an interval is Every("{given}"), or use parse_schedule'
     return "blanks separate the fields, and nothing else"

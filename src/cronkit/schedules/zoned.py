@@ -5,7 +5,7 @@ from typing import Self
 
 from cronkit.clock import utc_now
 from cronkit.errors import ScheduleError
-from cronkit.schedules.moments import MAX_OCCURRENCES, checked_number, no_datetime, read_moment
+from cronkit.schedules.moments import MAX_OCCURRENCES, checked_number, micros, no_datetime, read_moment
 from cronkit.schedules.schedule import Schedule, Value, budget_error, no_zone
 from cronkit.schedules.timeline import DAY, MAX_SECOND, MIN_SECOND, Timeline, timeline_of
 from cronkit.schedules.wallclock import Policy, Readings, count_instants, instants_after, next_instant, previous_instant
@@ -30,8 +30,8 @@ class Window:
             self.first, self.start = _edge(start, timeline, "start")
         if end is not None:
             self.until, self.end = _edge(end, timeline, "end")
-        if start is not None and end is not None and self.first >= self.until:
-            raise ScheduleError("the end does not lie after the start", field="end", hint="give a later end")
+        if self.start is not None and self.end is not None and micros(self.end) < micros(self.start):
+            raise ScheduleError("the end lies before the start", field="end", hint="give a later end")
 
     def to_json(self) -> dict[str, str]:
         edges = (("start", self.start), ("end", self.end))
@@ -188,11 +188,13 @@ def _edge(moment: datetime, timeline: Timeline, field: str) -> tuple[int, dateti
     if aware:
         second = timeline.second_of(moment)
     else:
-        moment = moment.replace(tzinfo=None)
-        second = timeline.first_instant(timeline_of(None).second_of(moment))
+        reading = moment.replace(tzinfo=None)
+        second = timeline.first_instant(timeline_of(None).second_of(reading))
         if second > MAX_SECOND:
             raise ScheduleError(f"the {field} is out of range", field=field, hint="give a year from 1 to 9999")
-        moment = timeline.local(second, timeline.segment_at(second)).replace(microsecond=moment.microsecond)
+        moment = timeline.local(second, timeline.segment_at(second))
+        if moment.replace(tzinfo=None, fold=0) == reading.replace(microsecond=0, fold=0):  # it is not in a gap
+            moment = moment.replace(microsecond=reading.microsecond)
     return second + (1 if moment.microsecond else 0), moment
 
 

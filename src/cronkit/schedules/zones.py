@@ -1,6 +1,6 @@
 """The names of zones: from what a caller gives to a ``tzinfo``, and back to a name."""
 
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from cronkit.errors import ScheduleError
@@ -38,27 +38,27 @@ def resolve_zone(tz: object) -> tzinfo:
 
 
 def zone_key(tz: tzinfo | None) -> str | None:
-    """The IANA name of a ZoneInfo, or None."""
-    return tz.key if isinstance(tz, ZoneInfo) else None
+    """The name that `resolve_zone` takes back: that of a ZoneInfo, "UTC" or a fixed offset; None for other zones."""
+    if isinstance(tz, ZoneInfo):
+        return tz.key
+    if isinstance(tz, timezone):
+        offset = tz.utcoffset(None)
+        return _offset_text(offset) if offset else "UTC"
+    return None
 
 
 def zone_name(tz: tzinfo) -> str:
-    """The name that `resolve_zone` takes back, or ScheduleError for a tzinfo that has none."""
+    """The name of a zone, or ScheduleError where it has none to store it by."""
     key = zone_key(tz)
-    if key is not None:
-        return key
-    if tz is UTC:
-        return "UTC"
-    if isinstance(tz, timezone):
-        return _offset_text(tz.utcoffset(None))
-    raise ScheduleError(f"{tz!r} has no name to store it by", field="tz", hint="give a name or a ZoneInfo")
+    if key is None:
+        raise ScheduleError(f"{tz!r} has no name to store it by", field="tz", hint="give a name or a ZoneInfo")
+    return key
 
 
 def zone_title(tz: tzinfo) -> str:
     """The zone in words: "UTC", "New York time", "UTC+05:30"."""
-    try:
-        name = zone_name(tz)
-    except ScheduleError:
+    name = zone_key(tz)
+    if name is None:
         return str(tz)
     if name[0] in "+-":
         return f"UTC{name}"
@@ -69,11 +69,7 @@ def zone_title(tz: tzinfo) -> str:
 
 def same_zone(a: tzinfo | None, b: tzinfo | None) -> bool:
     """Whether two zones are equal, or go by the same name."""
-    if a is b:
-        return True
-    if a is None or b is None:
-        return False
-    return bool(a == b) or (zone_key(a) is not None and zone_key(a) == zone_key(b))
+    return a is b or bool(a == b) or (zone_key(a) is not None and zone_key(a) == zone_key(b))
 
 
 def _named_zone(name: str) -> tzinfo:
