@@ -434,19 +434,19 @@ def test_a_coroutine_listener_runs_on_the_loop_it_was_given(bus: EventBus, loop:
     assert loops == [loop]
 
 
-def test_a_coroutine_listener_that_waits_holds_up_no_other(
-    bus: EventBus, heard: list[Event], loop: asyncio.AbstractEventLoop
-) -> None:
-    go_on = asyncio.Event()
+def test_a_coroutine_listener_that_waits_holds_up_no_other(bus: EventBus, loop: asyncio.AbstractEventLoop) -> None:
+    go_on, heard = asyncio.Event(), threading.Semaphore(0)
 
     @bus.on(SchedulerEvent)
     async def wait(event: Event) -> None:
         await go_on.wait()
 
+    bus.on(SchedulerEvent)(lambda event: heard.release())
     bus.publish_all([numbered(1), numbered(2)])
 
-    assert not bus.drain(timedelta(milliseconds=10))
-    assert numbers(heard) == [1, 2]
+    assert heard.acquire(timeout=PATIENCE)
+    assert heard.acquire(timeout=PATIENCE)
+    assert not bus.drain(timedelta(milliseconds=1))
     loop.call_soon_threadsafe(go_on.set)
     assert bus.drain(PATIENTLY)
 
@@ -506,7 +506,7 @@ def test_a_coroutine_listener_works_again_after_its_loop_was_closed_on_it(bus: E
 def test_a_coroutine_listener_whose_loop_is_closed_under_it_hears_the_next_event(
     bus: EventBus, loop: asyncio.AbstractEventLoop
 ) -> None:
-    calls, begun = [], threading.Event()
+    calls, begun, brought = [], threading.Event(), threading.Semaphore(0)
 
     @bus.on(SchedulerStopped)
     async def listen(event: SchedulerStopped) -> None:
@@ -515,9 +515,11 @@ def test_a_coroutine_listener_whose_loop_is_closed_under_it_hears_the_next_event
         if event.left_running == 1:
             await asyncio.Event().wait()
 
+    bus.on(SchedulerStopped)(lambda event: brought.release())
     bus.publish_all([numbered(1), numbered(2)])
+    assert brought.acquire(timeout=PATIENCE)
+    assert brought.acquire(timeout=PATIENCE)
     assert begun.wait(PATIENCE)
-    bus.drain(timedelta(milliseconds=10))
     loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks()])
     assert bus.drain(PATIENTLY)
     bus.publish(numbered(3))
