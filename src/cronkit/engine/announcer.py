@@ -54,7 +54,18 @@ class Announcer:
     def started(self, attempts: list[Attempt]) -> None:
         """Attempts were handed to their executors."""
         if self._bus.wants(RunStarted):
-            self._events += [_event(RunStarted, each.run, each.started_at, each.number) for each in attempts]
+            for attempt in attempts:
+                run = attempt.run
+                self._events.append(
+                    RunStarted(
+                        at=attempt.started_at,
+                        namespace=run.job.namespace,
+                        job_id=run.job.id,
+                        run_id=run.id,
+                        scheduled_at=run.scheduled_at,
+                        attempt=attempt.number,
+                    )
+                )
 
     def progressed(self, attempt: Attempt, at: datetime, fraction: float, note: str | None) -> None:
         """A run said how far it has come."""

@@ -59,8 +59,7 @@ class Engine:
         self.stuck: dict[str, Attempt] = {}
         self._store = store
         self._executors = executors
-        self._registry = registry
-        self._targets = registry.names
+        self._targets = registry.targets
         self._clock = clock
         self._new_id = new_id
         self._lease = lease
@@ -110,10 +109,14 @@ class Engine:
     def step(self, now: datetime) -> datetime | None:
         """Do all that is due at ``now``; return when to call again at the latest, None for not before a wake."""
         try:
-            self._settle()
-            self._tell_progress()
-            self._keep_lease(now)
-            self._expire(now)
+            if self._inbox or self._settled:
+                self._settle()
+            if self._progress:
+                self._tell_progress()
+            if self._renew_at is None or now >= self._renew_at:
+                self._keep_lease(now)
+            if self._deadlines:
+                self._expire(now)
             if self._claiming:
                 self._plan(now)
                 self._dispatch(now)
@@ -179,8 +182,6 @@ class Engine:
 
         It renews before it reaps, so that a node that was suspended keeps what nobody else has taken.
         """
-        if self._renew_at is not None and now < self._renew_at:
-            return
         self._renew_at = now + self._renew_every
         renewal = self._store.renew(self.node, self._lease, now)
         for run_id in renewal.lost:
@@ -241,11 +242,12 @@ class Engine:
 
     def _dispatch(self, now: datetime) -> None:
         """Claim as many waiting runs as there are free slots, and hand them over."""
+        claimed = self._store.claim_ready(now, self.node, self._free, self._targets)
+        if not claimed:
+            return
         attempts: list[Attempt] = []
-        for run, job, fence, number in self._store.claim_ready(now, self.node, self._free, self._targets):
-            target = self._registry.get(job.target)
-            assert target is not None  # claim_ready takes only targets that are registered here
-            attempt = Attempt(run, job, target, fence, number, now, self.progress)
+        for run, job, fence, number in claimed:
+            attempt = Attempt(run, job, self._targets[job.target], fence, number, now, self.progress)
             self.in_flight[run.id] = attempt
             self._free[job.executor] -= 1
             if job.policies.timeout is not None:

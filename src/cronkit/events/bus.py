@@ -95,18 +95,18 @@ class EventBus:
 
     def publish(self, event: Event) -> None:
         """Bring an event to its listeners; from any thread."""
-        self.publish_all((event,))
+        if self.wants(type(event)):
+            self.publish_all((event,))
 
     def publish_all(self, events: Sequence[Event]) -> None:
         """Bring events to their listeners, in this order; from any thread."""
-        wanted = [event for event in events if self._route(type(event))]
-        if not wanted:
+        if not self._subscriptions:
             return
         with self._lock:
-            if self._untold is None and len(self._queue) + len(wanted) <= self._capacity:
-                self._queue.extend(wanted)
+            if self._untold is None and len(self._queue) + len(events) <= self._capacity:
+                self._queue.extend(events)
             else:
-                for event in wanted:
+                for event in events:
                     self._enqueue(event)
             if not self.inline:
                 self._rouse()

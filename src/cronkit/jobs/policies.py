@@ -134,6 +134,12 @@ class Policies:
     jitter: timedelta = ZERO
     max_runs: int | None = None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether a single due occurrence runs, however late, at its nominal time."""
+        missed = self.missed
+        return not self.spread and not self.jitter and missed.kind is not MissedKind.SKIP and missed.within is None
+
 
 LIBRARY_DEFAULTS = Policies()
 """What holds where nobody says otherwise."""

@@ -1,6 +1,6 @@
 """The registry: which function stands behind each target name, in this process."""
 
-from collections.abc import Callable, KeysView
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cronkit.errors import ConfigurationError
@@ -15,9 +15,9 @@ class Registry:
         self._names: dict[Callable[..., Any], str] = {}
 
     @property
-    def names(self) -> KeysView[str]:
-        """The names of all targets, a view that grows with them."""
-        return self._targets.keys()
+    def targets(self) -> Mapping[str, Target]:
+        """The targets by name: not a copy, it grows with them."""
+        return self._targets
 
     def get(self, name: str) -> Target | None:
         """The target of that name, or None."""

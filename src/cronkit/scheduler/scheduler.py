@@ -373,7 +373,7 @@ class Scheduler:
             return self._registry.register(target, self._registry.name_of(target) or default_name(target))
         known = self._registry.get(target)
         if known is None:
-            names = ", ".join(sorted(self._registry.names)) or "none yet"
+            names = ", ".join(sorted(self._registry.targets)) or "none yet"
             raise ConfigurationError(
                 f"no target is called {target!r}: decorate it with @scheduler.target; the targets are {names}"
             )

@@ -6,11 +6,11 @@ from typing import Any, Self
 from cronkit.errors import ScheduleError
 from cronkit.schedules.describe import describe_cron
 from cronkit.schedules.dialects import DIALECTS
-from cronkit.schedules.expression import Expression
+from cronkit.schedules.expression import read_expression, uses_hash
 from cronkit.schedules.fields import CronFields
 from cronkit.schedules.lint import Finding, lint_cron
 from cronkit.schedules.wallclock import Policy
-from cronkit.schedules.zoned import Window, ZonedSchedule, read_window
+from cronkit.schedules.zoned import ALWAYS, ZonedSchedule, read_window
 from cronkit.schedules.zones import resolve_zone, same_zone, zone_key, zone_name
 
 __all__ = ["Cron"]
@@ -31,10 +31,8 @@ class Cron(ZonedSchedule):
     written.
     """
 
-    __slots__ = ("_dst", "_expression")
+    __slots__ = ("_dialect", "_dst", "_seed", "_text")
 
-    _dst: str
-    _expression: Expression
     _readings: CronFields
 
     def __init__(
@@ -50,33 +48,35 @@ class Cron(ZonedSchedule):
     ) -> None:
         if dialect != "default" or dst != "vixie" or seed is not None:
             _check_options(dialect, dst, seed)
-        expression = Expression(text, dialect, seed)
-        zone = None if tz is None else resolve_zone(tz)
-        if expression.zone is not None:
-            zone = _prefix_zone(expression.zone, zone, text)
-        self._fill(expression, dst, zone, read_window(start, end, zone))
-
-    def _fill(self, expression: Expression, dst: str, tz: tzinfo | None, window: Window) -> None:
-        self._expression = expression
+        self._text, prefix, self._readings, interval_like = read_expression(text, DIALECTS[dialect], seed)
+        self._dialect = dialect
         self._dst = dst
-        self._tz = tz
-        self._readings = expression.fields
-        self._policy = _policy(dst, expression.interval_like)
-        self._window = window
+        self._seed = seed if seed is not None and uses_hash(self._text) else None
+        self._policy = _policy(dst, interval_like)
+        self._tz = None if tz is None else resolve_zone(tz)
+        if prefix is not None:
+            self._tz = _prefix_zone(prefix, self._tz, text)
+        self._window = ALWAYS if start is None and end is None else read_window(start, end, self._tz)
 
     def _in_zone(self, tz: tzinfo) -> Self:
-        bound = object.__new__(type(self))
-        bound._fill(self._expression, self.dst, tz, read_window(self.start, self.end, tz))
-        return bound
+        return type(self)(
+            self._text,
+            tz=tz,
+            dialect=self._dialect,
+            dst=self._dst,
+            seed=self._seed,
+            start=self.start,
+            end=self.end,
+        )
 
     @property
     def text(self) -> str:
         """The expression, without a ``CRON_TZ=`` prefix."""
-        return self._expression.text
+        return self._text
 
     @property
     def dialect(self) -> str:
-        return self._expression.dialect
+        return self._dialect
 
     @property
     def dst(self) -> str:
@@ -85,7 +85,7 @@ class Cron(ZonedSchedule):
     @property
     def seed(self) -> str | None:
         """What ``H`` was read with; None where the text has no ``H``."""
-        return self._expression.seed
+        return self._seed
 
     def describe(self) -> str:
         return describe_cron(self._readings, self.tz, self.start, self.end)

@@ -1,12 +1,12 @@
 """The text of a whole cron expression, read into `CronFields`, or refused with field, column and hint."""
 
 from cronkit.errors import ScheduleError
-from cronkit.schedules.dialects import ABSENT, DIALECTS, Dialect
+from cronkit.schedules.dialects import ABSENT, Dialect
 from cronkit.schedules.fields import FIRST_YEAR, CronFields
 from cronkit.schedules.grammar import FieldKind, Refused, read_field
 from cronkit.schedules.monthdays import SpecialDay
 
-__all__ = ["MAX_LENGTH", "Expression", "plain_text"]
+__all__ = ["MAX_LENGTH", "plain_text", "read_expression", "uses_hash"]
 
 MAX_LENGTH = 256
 
@@ -19,39 +19,33 @@ Seven = tuple[str, ...]
 """The texts of second, minute, hour, day-of-month, month, day-of-week and year."""
 
 
-class Expression:
-    """A cron text taken apart.
+def read_expression(text: str, rules: Dialect, seed: str | None) -> tuple[str, str | None, CronFields, bool]:
+    """Take a cron text apart, or raise ScheduleError.
 
-    ``text`` is without its zone prefix, whose name is ``zone``; ``seed`` is None unless there is an ``H``;
-    ``interval_like`` is rule 8.
+    Returns the text without its zone prefix, the name in that prefix, what the fields mean, and whether they are
+    interval-like (rule 8).
     """
+    given = text = plain_text(text, "expression")
+    zone = None
+    if "=" in text:
+        zone, text = _split_zone(text)
+    parts = text.upper().split()
+    if parts[0][0] == "@":
+        parts = _expand_alias(parts, given, rules)
+    arrange = rules.arrange.get(len(parts))
+    if arrange is None:
+        raise _wrong_count(parts, given, rules)
+    parts += ABSENT
+    seven = arrange(parts)
+    fields = _read_fields(seven, rules, seed, given)
+    if not fields.is_possible():
+        raise _impossible(seven, rules, given)
+    return text, zone, fields, _is_interval_like(seven, rules)
 
-    __slots__ = ("dialect", "fields", "interval_like", "seed", "text", "zone")
 
-    def __init__(self, text: str, dialect: str, seed: str | None) -> None:
-        """Read ``text``, or raise ScheduleError; ``dialect`` is one of `DIALECTS`."""
-        rules = DIALECTS[dialect]
-        given = text = plain_text(text, "expression")
-        zone = None
-        if "=" in text:
-            zone, text = _split_zone(text)
-        parts = text.upper().split()
-        if parts[0][0] == "@":
-            parts = _expand_alias(parts, given, rules)
-        arrange = rules.arrange.get(len(parts))
-        if arrange is None:
-            raise _wrong_count(parts, given, rules)
-        parts += ABSENT
-        seven = arrange(parts)
-        fields = _read_fields(seven, rules, seed, given)
-        if not fields.is_possible():
-            raise _impossible(seven, rules, given)
-        self.text = text
-        self.dialect = rules.name
-        self.seed = seed if seed is None or _uses_hash(seven) else None
-        self.zone = zone
-        self.fields = fields
-        self.interval_like = _is_interval_like(seven, rules)
+def uses_hash(text: str) -> bool:
+    """Whether an expression, without its zone prefix, has an ``H``."""
+    return text[0] != "@" and "H" in text.upper().replace("THU", "")
 
 
 def plain_text(text: object, field: str) -> str:
@@ -147,10 +141,6 @@ def _is_interval_like(seven: Seven, rules: Dialect) -> bool:
         if text[0] == "*" or text[:2] == "H/" or (rules.zero_step_stars and text[:2] == "0/"):
             return True
     return False
-
-
-def _uses_hash(seven: Seven) -> bool:
-    return any("H" in text.replace("THU", "") for text in seven)
 
 
 def _expand_alias(parts: list[str], given: str, rules: Dialect) -> list[str]:

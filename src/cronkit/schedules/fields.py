@@ -15,9 +15,13 @@ FIRST_YEAR = 1970
 _LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _FEBRUARY = 2
 _ALL_WEEKDAYS = (1 << 7) - 1
-_MONTHS_OF_31 = sum(1 << month for month in (1, 3, 5, 7, 8, 10, 12))
-_MONTHS_OF_30 = sum(1 << month for month in (4, 6, 9, 11))
-_FEBRUARIES = 1 << _FEBRUARY
+_MONTHS_BY_LENGTH = (
+    (31, sum(1 << month for month in (1, 3, 5, 7, 8, 10, 12))),
+    (30, sum(1 << month for month in (4, 6, 9, 11))),
+    (29, 1 << _FEBRUARY),
+    (28, 1 << _FEBRUARY),
+)
+_ALL_DAYS = (1 << 31) - 1
 _DAYS_OF_ANY_MONTH = (1 << 28) - 1
 
 
@@ -151,20 +155,22 @@ class CronFields:
 
     def is_possible(self) -> bool:
         """Whether any reading at all matches."""
-        if self.years is None and self.weekdays and (not self.both_days or self.days & _DAYS_OF_ANY_MONTH):
-            return True
         return self._fits_a_month() and (self.years is None or self._day_from(MIN_SECOND // DAY) is not None)
 
     def _fits_a_month(self) -> bool:
         """Whether any month of any year has such a day: all shapes of its length come up."""
-        lengths = [
-            length
-            for length, months in ((31, _MONTHS_OF_31), (30, _MONTHS_OF_30), (29, _FEBRUARIES), (28, _FEBRUARIES))
-            if self.months & months
-        ]
-        if not self.special_days and not self.special_weekdays:
-            return not self.both_days or bool(self.days & ((1 << lengths[0]) - 1))
-        return any(self.month_days(first, length) for length in lengths for first in range(7))
+        if self.weekdays and (not self.both_days or self.days & _DAYS_OF_ANY_MONTH):
+            return True
+        if self.special_weekdays and (not self.both_days or self.days == _ALL_DAYS):
+            return True
+        special = bool(self.special_days or self.special_weekdays)
+        for length, months in _MONTHS_BY_LENGTH:
+            if self.months & months:
+                if self.weekdays and self.days & ((1 << length) - 1):
+                    return True
+                if special and any(self.month_days(first, length) for first in range(7)):
+                    return True
+        return False
 
     # Times of a day
 

@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import count
 
 from cronkit.clock import utc_now
 from cronkit.jobs.job import Job, JobRow, Revision
@@ -57,6 +58,7 @@ class MemoryStore:
         self._lock = threading.RLock()
         self._generation = 0
         self._sequence = 0
+        self._turns = count()
         self._jobs: dict[tuple[str, str], JobRow] = {}
         self._by_key: dict[JobKey, JobRow] = {}
         self._ended_jobs: deque[JobKey] = deque()
@@ -195,7 +197,7 @@ class MemoryStore:
 
     def _look_again(self, job: JobRow, revision: int) -> None:
         if job.revision == revision and job.next_due is not None:
-            heapq.heappush(self._due, (job.next_due, self._next_sequence(), job, revision))
+            heapq.heappush(self._due, (job.next_due, next(self._turns), job, revision))
 
     def claim_due(self, advances: Sequence[Advance], now: datetime | None) -> list[RunRow]:
         """See ``RunQueue``."""
@@ -440,7 +442,7 @@ class MemoryStore:
         job = self._by_key.get(run.job)
         if job is None:
             return
-        job.open = () if len(job.open) == 1 else tuple(run_id for run_id in job.open if run_id != run.id)
+        job.open = () if job.open == (run.id,) else tuple(run_id for run_id in job.open if run_id != run.id)
         if job.open:
             self._make_ready(job, self._runs[job.open[0]])
         elif job.next_due is None and run.cause is SCHEDULE and job.pause is None:
@@ -449,7 +451,7 @@ class MemoryStore:
     def _make_ready(self, job: JobRow, run: RunRow) -> None:
         if run.status in WAITING and not must_wait(run.overlap, run.id, job.open):
             ready = self._ready.setdefault(job.spec.executor, [])
-            heapq.heappush(ready, (run.due_at, self._next_sequence(), run))
+            heapq.heappush(ready, (run.due_at, next(self._turns), run))
 
     def _is_ready(self, job: JobRow, run: RunRow, due_at: datetime) -> bool:
         """Whether an entry of a ready heap still says the truth."""
@@ -477,10 +479,6 @@ class MemoryStore:
             else:
                 still.append((job, revision))
         self._unresolved = still
-
-    def _next_sequence(self) -> int:
-        self._sequence += 1
-        return self._sequence
 
     # -- the ledger ---------------------------------------------------------------------------------------------------
 
