@@ -1,12 +1,12 @@
 """Rules 9 to 17: what becomes of a schedule where clocks change. Every expectation is worked out by hand."""
 
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from cronkit.schedules import Cron
-from tests.schedules.expectations import at
+from tests.schedules.expectations import at, instants
 
 
 def upcoming(text: str, zone: str, after: str, n: int, **options: str) -> list[str]:
@@ -86,6 +86,60 @@ def test_rule_13_a_repeated_day_runs_again() -> None:
     # Kwajalein lived 1969-09-30 nearly twice.
     found = upcoming("0 12 * * *", "Pacific/Kwajalein", "1969-09-29T13:00+11:00", 3)
     assert found == ["1969-09-30T12:00+11:00", "1969-09-30T12:00-12:00", "1969-10-01T12:00-12:00"]
+
+
+class OneChange(tzinfo):
+    """A zone whose only change is at noon of 2024-06-15 in UTC."""
+
+    def __init__(self, before: timedelta, after: timedelta) -> None:
+        self.before, self.after = before, after
+        self.instant = datetime(2024, 6, 15, 12)
+
+    def utcoffset(self, moment: datetime | None) -> timedelta:
+        assert moment is not None
+        low, high = sorted((self.instant + self.before, self.instant + self.after))
+        reading = moment.replace(tzinfo=None)
+        return self.after if reading >= high or (reading >= low and moment.fold) else self.before
+
+    def fromutc(self, moment: datetime) -> datetime:
+        instant = moment.replace(tzinfo=None)
+        offset = self.before if instant < self.instant else self.after
+        repeated = instant >= self.instant and instant + offset < self.instant + self.before
+        return (moment + offset).replace(fold=repeated)
+
+    def dst(self, moment: datetime | None) -> None:
+        return None
+
+    def tzname(self, moment: datetime | None) -> str:
+        return "one change"
+
+
+@pytest.mark.parametrize(("hours", "runs"), [(3, ["15:00"]), (timedelta(hours=3, seconds=1) / timedelta(hours=1), [])])
+def test_rule_13_begins_a_second_above_three_hours_of_gap(hours: float, runs: list[str]) -> None:
+    zone = OneChange(timedelta(0), timedelta(hours=hours))
+    day = Cron("30 13 * * *", tz=zone).between(at("2024-06-15T00:00Z"), at("2024-06-15T20:00Z"))
+    assert [f"{member:%H:%M}" for member in day] == runs
+
+
+@pytest.mark.parametrize(("hours", "runs"), [(3, 1), (timedelta(hours=3, seconds=1) / timedelta(hours=1), 2)])
+def test_rule_13_begins_a_second_above_three_hours_of_fold(hours: float, runs: int) -> None:
+    zone = OneChange(timedelta(hours=hours), timedelta(0))
+    cron = Cron("30 13 * * *", tz=zone)
+    assert cron.count(at("2024-06-15T10:00Z"), at("2024-06-15T20:00Z")) == runs
+
+
+@pytest.mark.parametrize("text", ["0 30 1 7 11 * *", "0 30 1 7 11 * 2021"])
+def test_rule_9_a_yearly_reading_that_is_repeated_is_found_both_times_from_either_side(text: str) -> None:
+    cron = Cron(text, tz="America/New_York", dst="literal")
+    first, second = at("2021-11-07T01:30-04:00"), at("2021-11-07T01:30-05:00")
+    assert instants([cron.next(first), cron.previous(second)]) == [second, first]
+
+
+@pytest.mark.parametrize("text", ["0 30 1 31 10 * *", "0 30 1 31 10 * 2021"])
+@pytest.mark.parametrize("dst", ["vixie", "literal", "once"])
+def test_a_yearly_reading_is_found_from_before_it_in_the_second_hour_of_a_fold(text: str, dst: str) -> None:
+    cron = Cron(text, tz="Europe/London", dst=dst)
+    assert instants([cron.previous(at("2021-10-31T01:15+00:00"))]) == [at("2021-10-31T01:30+01:00")]
 
 
 @pytest.mark.parametrize(
