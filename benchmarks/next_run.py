@@ -23,8 +23,9 @@ import importlib
 import itertools
 import sys
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from statistics import geometric_mean, median
 from time import perf_counter
 from typing import Any
@@ -54,6 +55,7 @@ IMPOSSIBLE = (
     ("0 0 31 4,6,9,11 *", "0 0 30 4,6,9,11 *"),
     ("0 0 30,31 FEB *", "0 0 1,2 FEB *"),
 )
+COLD = 50
 STEPS = 100
 LISTED = 1000
 
@@ -107,6 +109,8 @@ def apscheduler_library() -> Library:
 
     return Library("apscheduler", lambda text, start: trigger.from_crontab(text, start.tzinfo), run)
 
+
+Measure = Callable[[Library, str, datetime], float]
 
 MAKERS = {"cronsim": cronsim_library, "croniter": croniter_library, "apscheduler": apscheduler_library}
 
@@ -193,10 +197,10 @@ def cold_time(library: Library, text: str, start: datetime) -> float:
     read, run = library.read, library.run
 
     def work() -> None:
-        for _ in range(20):
+        for _ in range(COLD):
             run(read(text, start), start, 1)
 
-    return timed(work) / 20
+    return timed(work) / COLD
 
 
 def chained_time(library: Library, text: str, start: datetime) -> float:
@@ -207,11 +211,6 @@ def chained_time(library: Library, text: str, start: datetime) -> float:
 def upcoming_time(text: str, start: datetime) -> float:
     cron = Cron(text, tz=start.tzinfo)
     return timed(lambda: cron.upcoming(LISTED, start)) / LISTED
-
-
-def cells(libraries: list[Library], expressions: tuple[str, ...]) -> Iterator[tuple[str, datetime, list[Library]]]:
-    for text, zone in itertools.product(expressions, ZONES):
-        yield text, start_in(zone), [library for library in libraries if reads(library, text)]
 
 
 def refusal_ratio(rounds: int) -> float:
@@ -270,36 +269,41 @@ class Report:
         print(f"  {text}")
 
 
-def compare(
-    report: Report,
-    title: str,
-    libraries: list[Library],
-    measure: Callable[[Library, str, datetime], float],
-    rounds: int,
-    bars: tuple[float, float],
-    show: bool,
-) -> dict[tuple[str, str], dict[str, float]]:
-    """One measure over all cells: the mean against cronsim, and the worst cell against the best peer in it."""
-    table: dict[tuple[str, str], dict[str, float]] = {}
-    for text, start, readers in cells(libraries, EXPRESSIONS):
-        jobs = {lib.name: lambda lib=lib, text=text, start=start: measure(lib, text, start) for lib in readers}
-        table[text, str(start.tzinfo)] = interleaved(jobs, rounds)
-    for (text, zone), figures in table.items() if show else ():
-        report.note(f"{text:<20}{zone:<22}" + "".join(f"{name} {figure:<9.2f}" for name, figure in figures.items()))
-    for peer in [library.name for library in libraries[1:]]:
-        ratio = geometric_mean(figures["cronkit"] / figures[peer] for figures in table.values() if peer in figures)
-        if peer == "cronsim":
-            report.bar(f"{title}, against cronsim", ratio, bars[0])
-        else:
-            report.note(f"{title}, against {peer}: {ratio:.3f}x")
-    worst = max(
-        (figures["cronkit"] / min(figure for name, figure in figures.items() if name != "cronkit"), cell)
-        for cell, figures in table.items()
-        if len(figures) > 1
-    )
-    report.bar(f"{title}, worst cell against its best peer", worst[0], bars[1])
-    report.note(f"the worst cell is {worst[1][0]} in {worst[1][1]}")
+Table = dict[tuple[str, str], dict[str, float]]
+"""The figures of each cell (expression, zone), by the name of the library or "upcoming"."""
+
+
+def fill_table(libraries: list[Library], measure: Measure, rounds: int, *, upcoming: bool = False) -> Table:
+    """One measure over all cells; in each the libraries take turns."""
+    table: Table = {}
+    for text, zone in itertools.product(EXPRESSIONS, ZONES):
+        start = start_in(zone)
+        jobs = {lib.name: partial(measure, lib, text, start) for lib in libraries if reads(lib, text)}
+        if upcoming:
+            jobs["upcoming"] = partial(upcoming_time, text, start)
+        table[text, zone] = interleaved(jobs, rounds)
     return table
+
+
+def report_table(report: Report, title: str, table: Table, bars: tuple[float, float], name: str = "cronkit") -> None:
+    """The mean ratio to cronsim, and the worst cell's to the best peer in it."""
+    for peer in MAKERS:
+        ratios = [figures[name] / figures[peer] for figures in table.values() if peer in figures]
+        if peer == "cronsim":
+            report.bar(f"{title}, against cronsim", geometric_mean(ratios), bars[0])
+        elif ratios:
+            report.note(f"{title}, against {peer}: {geometric_mean(ratios):.3f}x")
+    ratio, cell = max(
+        (figures[name] / min(figure for peer, figure in figures.items() if peer in MAKERS), cell)
+        for cell, figures in table.items()
+    )
+    report.bar(f"{title}, worst cell against its best peer", ratio, bars[1])
+    report.note(f"the worst cell is {' in '.join(cell)}")
+
+
+def show_table(report: Report, table: Table) -> None:
+    for (text, zone), figures in table.items():
+        report.note(f"{text:<20}{zone:<22}" + "".join(f"{name} {figure:<9.2f}" for name, figure in figures.items()))
 
 
 def main() -> int:
@@ -307,7 +311,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer rounds: about 10 s, rougher figures")
     parser.add_argument("--cells", action="store_true", help="print every cell, in microseconds")
     options = parser.parse_args()
-    rounds = 5 if options.quick else 21
+    rounds = 3 if options.quick else 11
 
     libraries = [cronkit_library()]
     for name, make in MAKERS.items():
@@ -320,31 +324,25 @@ def main() -> int:
         return 2
 
     report = Report()
-    for peer, (ours, theirs, number) in parse_times(libraries, max(3, rounds // 3)).items():
+    for peer, (ours, theirs, number) in parse_times(libraries, rounds).items():
         if peer == "cronsim":
             report.bar(f"parse, {number} texts, against cronsim", ours / theirs, 0.6)
         else:
             report.note(f"parse, {number} texts, against {peer}: {ours / theirs:.3f}x ({ours:.2f} and {theirs:.2f} us)")
 
-    compare(report, "cold next", libraries, cold_time, rounds, (0.35, 1.25), options.cells)
-    chained = compare(report, "chained next", libraries, chained_time, rounds, (0.15, 1.0), options.cells)
-
-    upcoming = []
-    for (text, zone), figures in chained.items():
-        ours = interleaved(
-            {"upcoming": lambda text=text, zone=zone: upcoming_time(text, start_in(zone))}, max(3, rounds // 7)
-        )
-        upcoming.append((ours["upcoming"] / figures["cronsim"], text, zone))
-    report.bar(
-        f"upcoming({LISTED}) an occurrence, against cronsim chained", geometric_mean(cell[0] for cell in upcoming), 0.1
-    )
-    report.bar(f"upcoming({LISTED}), worst cell", max(upcoming)[0], 1.0)
-
+    cold = fill_table(libraries, cold_time, rounds)
+    report_table(report, "cold next", cold, (0.35, 1.25))
+    chained = fill_table(libraries, chained_time, rounds, upcoming=True)
+    report_table(report, "chained next", chained, (0.15, 1.0))
+    report_table(report, f"upcoming({LISTED}), an occurrence", chained, (0.1, 1.0), "upcoming")
     leap = [chained[LEAP_DAY, zone] for zone in ZONES if zone != "UTC"]
     report.bar("leap days, chained, against cronsim", geometric_mean(f["cronkit"] / f["cronsim"] for f in leap), 0.2)
     report.bar("impossible, against reading its like", refusal_ratio(rounds), 2.0)
     report.bar("memory of a fresh Cron", bytes_each(0), 700, " B")
     report.bar("memory of a Cron after 1,000 steps", bytes_each(1000), 1500, " B")
+    for title, table in (("cold next", cold), ("chained next", chained)) if options.cells else ():
+        print(f"{title}, in microseconds")
+        show_table(report, table)
     return int(report.missed > 0)
 
 

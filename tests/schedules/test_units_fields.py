@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cronkit.errors import ScheduleError
-from cronkit.schedules.expression import Expression
+from cronkit.schedules.dialects import DIALECTS
+from cronkit.schedules.expression import read_expression
 from cronkit.schedules.fields import CronFields
 from cronkit.schedules.grammar import span
 from cronkit.schedules.monthdays import (
@@ -44,7 +45,7 @@ READINGS = st.datetimes(datetime(1960, 1, 1), datetime(2060, 1, 1)).map(
 
 
 def fields(text: str) -> CronFields:
-    return Expression(text, "default", None).fields
+    return read_expression(text, DIALECTS["default"], None)[2]
 
 
 def shape(year: int, month: int) -> tuple[int, int]:

@@ -6,6 +6,7 @@ since its own 1970-01-01T00:00; reading = instant + offset. Offsets are found fr
 """
 
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import cache
 from zoneinfo import ZoneInfo
 
 __all__ = ["DAY", "MAX_SECOND", "MIN_SECOND", "Segment", "Timeline", "timeline_of"]
@@ -19,8 +20,10 @@ MAX_SECOND = (date.max.toordinal() - EPOCH_ORDINAL) * DAY + DAY - 1
 # so two offsets read this far apart have at most one change between them.
 PROBE = 3 * DAY
 _PROBES = tuple(timedelta(seconds=PROBE * index) for index in range(125))
-# tzdata lists single changes up to 2087; from here on each year follows the zone's one rule.
-_RULE_YEAR = 2100
+# tzdata lists single changes up to 2087, after which each year follows the zone's one rule: from 2101 on, 28 years hold
+# each shape of a year (its length and the weekday of its first day), and later ones are like them.
+_RULE_YEARS = range(2101, 2129)
+_LAST_READ_YEAR = _RULE_YEARS[-1]
 _MAX_YEARS = 128
 _MAX_TIMELINES = 700
 
@@ -119,17 +122,15 @@ class Timeline:
 
     def _year(self, year: int) -> tuple[Segment, ...]:
         """The segments that hold the instants of one UTC year."""
+        if year > _LAST_READ_YEAR and isinstance(self.tz, ZoneInfo):
+            model = _model_year(year)
+            shift = (date(year, 1, 1) - date(model, 1, 1)).days * DAY
+            return tuple(segment.shifted(shift) for segment in self._year(model))
         segments = self._years.get(year)
         if segments is None:
-            model = _model_year(year) if year > _RULE_YEAR and isinstance(self.tz, ZoneInfo) else year
-            if model == year:
-                segments = self._read_year(year)
-            else:
-                shift = (date(year, 1, 1) - date(model, 1, 1)).days * DAY
-                segments = tuple(segment.shifted(shift) for segment in self._year(model))
             if len(self._years) >= _MAX_YEARS:
                 self._years = {}
-            self._years[year] = segments
+            segments = self._years[year] = self._read_year(year)
         return segments
 
     def _read_year(self, year: int) -> tuple[Segment, ...]:
@@ -211,10 +212,11 @@ def _is_leap(year: int) -> bool:
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
+@cache
+def _model_years() -> dict[tuple[int, bool], int]:
+    """The year among `_RULE_YEARS` of each shape."""
+    return {(date(year, 1, 1).weekday(), _is_leap(year)): year for year in _RULE_YEARS}
+
+
 def _model_year(year: int) -> int:
-    """The year of the 28 from 2101 whose days fall on the same weekdays."""
-    weekday, leap = date(year, 1, 1).weekday(), _is_leap(year)
-    for model in range(_RULE_YEAR + 1, _RULE_YEAR + 29):
-        if _is_leap(model) == leap and date(model, 1, 1).weekday() == weekday:
-            return model
-    raise AssertionError("28 years in a row hold each of the 14 shapes")
+    return _model_years()[date(year, 1, 1).weekday(), _is_leap(year)]
