@@ -87,6 +87,13 @@ class EventBus:
             self._subscriptions, self._routes = left, {}
         return found
 
+    def twin(self, *, inline: bool) -> "EventBus":
+        """Another bus with the same listeners, which does not see who listens here later."""
+        bus = EventBus(self._capacity, inline=inline)
+        for known in self._subscriptions:
+            bus.on(*known.types)(known.listener)
+        return bus
+
     def wants(self, event_type: type[Event]) -> bool:
         """Whether anybody listens for events of this class: an event that nobody wants need not be made."""
         return bool(self._route(event_type))

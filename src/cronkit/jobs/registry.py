@@ -19,6 +19,12 @@ class Registry:
         """The targets by name: not a copy, it grows with them."""
         return self._targets
 
+    def copy(self) -> "Registry":
+        """Another registry with the same targets, which does not see what is registered here later."""
+        twin = Registry()
+        twin._targets, twin._names = dict(self._targets), dict(self._names)
+        return twin
+
     def get(self, name: str) -> Target | None:
         """The target of that name, or None."""
         return self._targets.get(name)

@@ -31,14 +31,20 @@ THREADS = 8
 
 
 class _Caller:
-    """Runs sync verbs in worker threads, on a limiter of its own."""
+    """Runs sync verbs in worker threads, on a limiter of its own; while ``inline`` is set, in the caller's thread.
+
+    A simulation sets it: its store is memory, and its loop waits for no thread.
+    """
 
     def __init__(self) -> None:
+        self.inline = False
         self._limiter: Any = None
 
     async def __call__(
         self, verb: Callable[Parameters, Value], *args: Parameters.args, **kwargs: Parameters.kwargs
     ) -> Value:
+        if self.inline:
+            return verb(*args, **kwargs)
         import functools
 
         import anyio

@@ -40,5 +40,11 @@ class Declarations:
         pending, self._pending = list(self._pending.values()), {}
         return pending
 
+    def anew(self) -> "Declarations":
+        """The same declarations, none of which is in a store yet: for a simulation's own store."""
+        twin = Declarations()
+        twin._known, twin._pending = dict(self._known), dict(self._known)
+        return twin
+
     def __bool__(self) -> bool:
         return bool(self._pending)

@@ -1,6 +1,6 @@
 """The ledger: what became of every occurrence, for people and programs to read."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from cronkit.errors import ConfigurationError, RunNotFoundError
@@ -16,7 +16,7 @@ PAGE_LIMIT = 1_000
 class Ledger:
     """The read side of one scheduler's store and namespace."""
 
-    def __init__(self, store: JobStore, namespace: str) -> None:
+    def __init__(self, store: Callable[[], JobStore], namespace: str) -> None:
         self._store = store
         self._namespace = namespace
 
@@ -37,7 +37,7 @@ class Ledger:
         """
         check_limit(limit)
         wanted = RunFilter(namespace=self._namespace, job_id=job, statuses=_statuses(status), since=since, until=until)
-        return self._store.runs(wanted, limit=limit, cursor=cursor)
+        return self._store().runs(wanted, limit=limit, cursor=cursor)
 
     def run(self, run_id: str) -> Run:
         """A run by its id.
@@ -45,14 +45,14 @@ class Ledger:
         Raises:
             RunNotFoundError: there is none, or retention has removed it.
         """
-        run = self._store.run(run_id)
+        run = self._store().run(run_id)
         if run is None:
             raise RunNotFoundError(f"no run {run_id!r}: it was removed by retention, or belongs to another store")
         return run
 
     def counts(self, job: str | None = None) -> Mapping[RunStatus, int]:
         """How many occurrences stand in each status, among the runs that are still kept."""
-        return self._store.counts(self._namespace, job)
+        return self._store().counts(self._namespace, job)
 
 
 def check_limit(limit: int) -> None:

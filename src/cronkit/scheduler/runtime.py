@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from cronkit.clock import Clock
 from cronkit.engine.engine import Engine
@@ -15,21 +16,40 @@ from cronkit.errors import LifecycleError
 from cronkit.events import EventBus, SchedulerStarted, SchedulerStopped, SchedulerStopping
 from cronkit.executors.protocol import Executor
 from cronkit.jobs.registry import Registry
+from cronkit.scheduler.declarations import Declarations
+from cronkit.scheduler.handle import RunWaiters
 from cronkit.stores.protocol import JobStore, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a scheduler is made of; the runtime owns none of it but the engine it builds."""
+    """What a scheduler is made of; simulation replaces it as a whole. A runtime owns none of it."""
 
     store: JobStore
+    waiters: RunWaiters
     executors: Mapping[str, Executor]
     registry: Registry
+    declarations: Declarations
     bus: EventBus
     clock: Clock
     new_id: Callable[[], str]
     lease: timedelta
     renew_every: timedelta
+
+
+class Running(Protocol):
+    """What runs a scheduler: an engine in a thread, or a simulation."""
+
+    @property
+    def engine(self) -> Engine:
+        """What runs its jobs."""
+
+    @property
+    def is_of_this_process(self) -> bool:
+        """Whether this process started it, rather than the one it was forked from: threads do not survive a fork."""
+
+    def stop(self, drain: timedelta) -> int:
+        """End, after ``drain`` at the latest; return how many runs were left."""
 
 
 class Runtime:
@@ -54,7 +74,7 @@ class Runtime:
 
     @property
     def is_of_this_process(self) -> bool:
-        """Whether this process started it, rather than the one it was forked from: threads do not survive a fork."""
+        """See ``Running``."""
         return self._pid == os.getpid()
 
     def start(self) -> None:

@@ -2,7 +2,8 @@
 
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -28,7 +29,7 @@ from cronkit.scheduler.handle import RunHandle, RunWaiters
 from cronkit.scheduler.health import Health
 from cronkit.scheduler.ledger import Ledger, check_limit
 from cronkit.scheduler.options import AnySchedule, JobOptions, SpecReader, Zone
-from cronkit.scheduler.runtime import Parts, Runtime
+from cronkit.scheduler.runtime import Parts, Running, Runtime
 from cronkit.schedules import At, Manual, parse_duration
 from cronkit.schedules.zones import resolve_zone
 from cronkit.stores import open_store
@@ -68,33 +69,33 @@ class Scheduler:
         seed: int | None = None,
     ) -> None:
         self.namespace = namespace
-        self._store = open_store(store)
-        if cluster and self._store.capabilities.scope is not Scope.CLUSTER:
+        opened = open_store(store)
+        if cluster and opened.capabilities.scope is not Scope.CLUSTER:
             raise ConfigurationError(
-                f"cluster=True needs a store that several hosts share; {type(self._store).__name__} "
-                f"reaches one {self._store.capabilities.scope}"
+                f"cluster=True needs a store that several hosts share; {type(opened).__name__} "
+                f"reaches one {opened.capabilities.scope}"
             )
-        self._clock: Clock = clock or SystemClock()
-        self._executors: dict[str, Executor] = {
-            "default": ThreadExecutor(),
-            "loop": CoroutineExecutor(),
-            **(executors or {}),
-        }
-        self._registry = Registry()
-        self._declarations = Declarations()
-        self._bus = EventBus()
-        self._new_id = IdSource(seed).new
-        self._waiters = RunWaiters(self._store)
+        self._parts = Parts(
+            store=opened,
+            waiters=RunWaiters(opened),
+            executors={"default": ThreadExecutor(), "loop": CoroutineExecutor(), **(executors or {})},
+            registry=Registry(),
+            declarations=Declarations(),
+            bus=EventBus(),
+            clock=clock or SystemClock(),
+            new_id=IdSource(seed).new,
+            lease=parse_duration(lease),
+            renew_every=parse_duration(renew_every),
+        )
         self._lock = threading.RLock()
-        self._runtime: Runtime | None = None
-        self._lease, self._renew_every = parse_duration(lease), parse_duration(renew_every)
+        self._runtime: Running | None = None
         self._reader = SpecReader(
             tz=resolve_zone(tz),
             defaults=(defaults or Defaults()).policies(),
-            executors=self._executors,
+            executors=self._parts.executors,
             default_executors={Colour.FUNCTION: "default", Colour.COROUTINE: "loop"},
         )
-        self.ledger = Ledger(self._store, namespace)
+        self.ledger = Ledger(lambda: self._parts.store, namespace)
 
     # -- registration -------------------------------------------------------------------------------------------------
 
@@ -111,8 +112,10 @@ class Scheduler:
         """
 
         def register(function: Function) -> Function:
-            target = self._registry.register(function, id)
-            self._declarations.declare(self._reader.read(target, schedule, id or target.name, tz, options), target)
+            target = self._parts.registry.register(function, id)
+            self._parts.declarations.declare(
+                self._reader.read(target, schedule, id or target.name, tz, options), target
+            )
             if self.is_running:
                 self._apply_declarations()
             return function
@@ -123,14 +126,14 @@ class Scheduler:
         """Decorate a function to be a target without a schedule, for jobs that are added at run time."""
 
         def register(function: Function) -> Function:
-            self._registry.register(function, name)
+            self._parts.registry.register(function, name)
             return function
 
         return register if function is None else register(function)
 
     def on(self, *types: type[Event]) -> Callable[[Listener], Listener]:
         """Decorate a function, or a coroutine function, to be called with each event of these types."""
-        return self._bus.on(*types)
+        return self._parts.bus.on(*types)
 
     # -- jobs ---------------------------------------------------------------------------------------------------------
 
@@ -177,12 +180,12 @@ class Scheduler:
         """
 
         def change(row: JobRow, now: datetime) -> list[RunRow]:
-            spec = self._reader.change(row.spec, self._registry.get(row.spec.target), schedule, tz, options)
-            return changes.update(row, spec, now, by, self._new_id)
+            spec = self._reader.change(row.spec, self._parts.registry.get(row.spec.target), schedule, tz, options)
+            return changes.update(row, spec, now, by, self._parts.new_id)
 
         job = self._change(job_id, change)
         changed = tuple(sorted({*options, *(("schedule",) if schedule is not None else ())}))
-        self._bus.publish(JobUpdated(at=job.updated_at, namespace=self.namespace, job_id=job_id, changed=changed))
+        self._parts.bus.publish(JobUpdated(at=job.updated_at, namespace=self.namespace, job_id=job_id, changed=changed))
         return job
 
     def pause(
@@ -194,8 +197,8 @@ class Scheduler:
             JobNotFoundError: there is no such job; ScheduleError: ``until`` is no date-time.
         """
         end = None if until is None else self._instant(until)
-        job = self._change(job_id, lambda row, now: changes.pause(row, now, reason, end, by, self._new_id))
-        self._bus.publish(
+        job = self._change(job_id, lambda row, now: changes.pause(row, now, reason, end, by, self._parts.new_id))
+        self._parts.bus.publish(
             JobPaused(at=job.updated_at, namespace=self.namespace, job_id=job_id, reason=reason, until=end, by=by)
         )
         return job
@@ -206,8 +209,10 @@ class Scheduler:
         Raises:
             JobNotFoundError: there is no such job.
         """
-        job = self._change(job_id, lambda row, now: changes.resume(row, now, by, self._new_id) if row.pause else None)
-        self._bus.publish(JobResumed(at=job.updated_at, namespace=self.namespace, job_id=job_id))
+        job = self._change(
+            job_id, lambda row, now: changes.resume(row, now, by, self._parts.new_id) if row.pause else None
+        )
+        self._parts.bus.publish(JobResumed(at=job.updated_at, namespace=self.namespace, job_id=job_id))
         return job
 
     def remove(self, job_id: str) -> None:
@@ -218,10 +223,10 @@ class Scheduler:
         """
         self._apply_declarations()
         while True:
-            row, now = self._load(job_id), self._clock.now()
-            if self._store.remove(row, changes.remove(row, now, self._new_id), now):
+            row, now = self._load(job_id), self._parts.clock.now()
+            if self._parts.store.remove(row, changes.remove(row, now, self._parts.new_id), now):
                 break
-        self._bus.publish(JobRemoved(at=now, namespace=self.namespace, job_id=job_id))
+        self._parts.bus.publish(JobRemoved(at=now, namespace=self.namespace, job_id=job_id))
 
     def get(self, job_id: str) -> Job:
         """A job as it stands now.
@@ -236,7 +241,7 @@ class Scheduler:
         """A page of jobs, ordered by id, optionally those with a tag."""
         check_limit(limit)
         self._apply_declarations()
-        return self._store.jobs(self.namespace, tag=tag, limit=limit, cursor=cursor)
+        return self._parts.store.jobs(self.namespace, tag=tag, limit=limit, cursor=cursor)
 
     def history(self, job_id: str) -> tuple[Revision, ...]:
         """What was done to a job, oldest first.
@@ -244,7 +249,7 @@ class Scheduler:
         Raises:
             JobNotFoundError: there is no such job.
         """
-        return self._store.history(self.get(job_id).key)
+        return self._parts.store.history(self.get(job_id).key)
 
     # -- runs ---------------------------------------------------------------------------------------------------------
 
@@ -258,21 +263,21 @@ class Scheduler:
         """
         self._apply_declarations()
         row = self._load(job_id)
-        target = self._registry.get(row.spec.target)
+        target = self._parts.registry.get(row.spec.target)
         if kwargs and target is not None:
             target.check_arguments(row.spec.args, {**row.spec.kwargs, **kwargs})
-        run_id, now = self._new_id(), self._clock.now()
+        run_id, now = self._parts.new_id(), self._parts.clock.now()
         token = run_id if key is None else key
         run = RunRow(run_id, row.key, Cause.MANUAL, now, now, token, RunStatus.QUEUED, now, row.spec.policies.overlap)
         run.kwargs = dict(kwargs) if kwargs else None
-        kept = self._store.enqueue(run)
+        kept = self._parts.store.enqueue(run)
         if kept is None:
             raise self._not_found(job_id)
-        return RunHandle(kept.id, self._store, self._waiters)
+        return RunHandle(kept.id, self._parts.store, self._parts.waiters)
 
     def run_handle(self, run_id: str) -> RunHandle:
         """A handle on any run of this store."""
-        return RunHandle(run_id, self._store, self._waiters)
+        return RunHandle(run_id, self._parts.store, self._parts.waiters)
 
     def cancel(self, run_id: str, *, reason: str = "cancelled") -> RunStatus:
         """Cancel a waiting run, or ask a running one to stop; return the status afterwards.
@@ -282,7 +287,7 @@ class Scheduler:
         Raises:
             RunNotFoundError: there is no such run.
         """
-        status = self._store.request_cancel(run_id, reason, self._clock.now())
+        status = self._parts.store.request_cancel(run_id, reason, self._parts.clock.now())
         if status is None:
             raise RunNotFoundError(f"no run {run_id!r}: it was removed by retention, or belongs to another store")
         return status
@@ -302,12 +307,12 @@ class Scheduler:
         """
         with self._lock:
             if self.is_running:
-                raise LifecycleError("this scheduler runs already: stop() it first, or make another")
-            self._store.open()
-            self._runtime = Runtime(self._parts())
+                raise LifecycleError("this scheduler runs, or is simulated, already: stop() it first, or make another")
+            self._parts.store.open()
+            runtime = self._runtime = Runtime(self._parts)
             self._apply_declarations()
-            self._bus.run_coroutine = self._coroutines.run_coroutine
-            self._runtime.start()
+            self._parts.bus.run_coroutine = self._coroutines.run_coroutine
+            runtime.start()
 
     def stop(self, *, drain: Duration = DRAIN) -> int:
         """Claim nothing more, let runs end for up to ``drain``, cancel the rest; return how many were left running.
@@ -343,7 +348,7 @@ class Scheduler:
     def health(self) -> Health:
         """How the scheduler is doing, from memory alone: no question to the store."""
         runtime = self._runtime if self.is_running else None
-        return Health.of(runtime.engine if runtime else None, self._bus, self._store.capabilities)
+        return Health.of(runtime.engine if runtime else None, self._parts.bus, self._parts.store.capabilities)
 
     def __enter__(self) -> Self:
         self.start()
@@ -356,24 +361,29 @@ class Scheduler:
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    def _parts(self) -> Parts:
-        return Parts(
-            store=self._store,
-            executors=self._executors,
-            registry=self._registry,
-            bus=self._bus,
-            clock=self._clock,
-            new_id=self._new_id,
-            lease=self._lease,
-            renew_every=self._renew_every,
-        )
+    @contextmanager
+    def _remade(self, parts: Parts, runtime: Running) -> Iterator[None]:
+        """Be made of other parts, and run by another runtime, until this is left: what simulation needs.
+
+        Raises:
+            LifecycleError: the scheduler runs.
+        """
+        with self._lock:
+            if self.is_running:
+                raise LifecycleError("this scheduler runs, or is simulated, already: stop() it first, or make another")
+            original, self._parts, self._runtime = self._parts, parts, runtime
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._parts, self._runtime = original, None
 
     def _target(self, target: Callable[..., Any] | str) -> Target:
         if not isinstance(target, str):
-            return self._registry.register(target, self._registry.name_of(target) or default_name(target))
-        known = self._registry.get(target)
+            return self._parts.registry.register(target, self._parts.registry.name_of(target) or default_name(target))
+        known = self._parts.registry.get(target)
         if known is None:
-            names = ", ".join(sorted(self._registry.targets)) or "none yet"
+            names = ", ".join(sorted(self._parts.registry.targets)) or "none yet"
             raise ConfigurationError(
                 f"no target is called {target!r}: decorate it with @scheduler.target; the targets are {names}"
             )
@@ -381,23 +391,23 @@ class Scheduler:
 
     def _apply_declarations(self) -> None:
         """Put the jobs that decorators declared into the store."""
-        if self._declarations:
+        if self._parts.declarations:
             with self._lock:
-                for declaration in self._declarations.take():
+                for declaration in self._parts.declarations.take():
                     self._put(declaration.spec, exists="update", by=None, declared=True)
 
     def _put(self, spec: JobSpec, *, exists: str, by: str | None, declared: bool) -> Job:
         while True:
-            now = self._clock.now()
-            row = self._store.load(self.namespace, spec.id)
+            now = self._parts.clock.now()
+            row = self._parts.store.load(self.namespace, spec.id)
             if row is None:
                 row = changes.create(spec, self.namespace, now, by)
                 if row.next_at is None and not declared and not isinstance(spec.schedule, Manual):
                     raise ConfigurationError(
                         f"job {spec.id!r} would never run: {spec.schedule} has no occurrence after {now}{_remedy(spec)}"
                     )
-                if self._store.insert(row):
-                    self._bus.publish(JobAdded(at=now, namespace=self.namespace, job_id=spec.id))
+                if self._parts.store.insert(row):
+                    self._parts.bus.publish(JobAdded(at=now, namespace=self.namespace, job_id=spec.id))
                     return row.snapshot()
             elif exists == "error":
                 raise JobExistsError(
@@ -406,9 +416,9 @@ class Scheduler:
             elif exists == "keep" or row.spec == spec:
                 return row.snapshot()
             else:
-                births = changes.update(row, spec, now, by, self._new_id)
-                if self._store.save(row, births):
-                    self._bus.publish(
+                births = changes.update(row, spec, now, by, self._parts.new_id)
+                if self._parts.store.save(row, births):
+                    self._parts.bus.publish(
                         JobUpdated(at=now, namespace=self.namespace, job_id=spec.id, changed=("declaration",))
                     )
                     return row.snapshot()
@@ -418,12 +428,12 @@ class Scheduler:
         self._apply_declarations()
         while True:
             row = self._load(job_id)
-            births = change(row, self._clock.now())
-            if births is None or self._store.save(row, births):
+            births = change(row, self._parts.clock.now())
+            if births is None or self._parts.store.save(row, births):
                 return row.snapshot()
 
     def _load(self, job_id: str) -> JobRow:
-        row = self._store.load(self.namespace, job_id)
+        row = self._parts.store.load(self.namespace, job_id)
         if row is None:
             raise self._not_found(job_id)
         return row
@@ -437,7 +447,7 @@ class Scheduler:
     @property
     def _coroutines(self) -> CoroutineExecutor:
         """The executor whose loop coroutine listeners run on."""
-        loop = self._executors["loop"]
+        loop = self._parts.executors["loop"]
         return loop if isinstance(loop, CoroutineExecutor) else CoroutineExecutor()
 
 
