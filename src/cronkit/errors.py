@@ -123,3 +123,27 @@ class RunError(CronkitError, RuntimeError):
         self.error_type = error_type
         self.error_message = error_message
         self.traceback = traceback
+
+    def __reduce__(self) -> tuple[object, ...]:
+        details = self.run_id, self.status, self.reason, self.error_type, self.error_message, self.traceback
+        return _rebuild_run_error, (str(self), *details)
+
+
+def _rebuild_run_error(
+    message: str,
+    run_id: str,
+    status: str,
+    reason: str | None,
+    error_type: str | None,
+    error_message: str | None,
+    traceback: str | None,
+) -> RunError:
+    return RunError(
+        message,
+        run_id=run_id,
+        status=status,
+        reason=reason,
+        error_type=error_type,
+        error_message=error_message,
+        traceback=traceback,
+    )
