@@ -2,6 +2,7 @@
 
 import traceback
 from datetime import timedelta
+from types import TracebackType
 from typing import Any
 
 from cronkit.jobs.policies import Duration
@@ -104,5 +105,12 @@ def _describe(error: BaseException) -> ErrorInfo:
         message = str(error)
     except Exception as broken:  # the target's own __str__; its failure is part of the report
         message = f"<no message: str() raised {type(broken).__name__}>"
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__, limit=-50))
+    text = "".join(traceback.format_exception(type(error), error, _from_target(error.__traceback__), limit=-50))
     return ErrorInfo(type=type(error).__qualname__, message=message, traceback=text[-TRACEBACK_LIMIT:])
+
+
+def _from_target(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback without the frames of cronkit's own that it begins with: those that called the target."""
+    while trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith("cronkit."):
+        trace = trace.tb_next
+    return trace
