@@ -54,7 +54,7 @@ class Revision:
     policies: Policies
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Job:
     """A job as it stood when it was read; times are aware UTC, or None where there is none.
 
@@ -72,6 +72,10 @@ class Job:
     next_run_at: datetime | None
     pause: Pause | None
     counters: Mapping[RunStatus, int]
+
+    def __repr__(self) -> str:
+        following = f"next run {self.next_run_at.isoformat()}" if self.next_run_at else "no next run"
+        return f"<Job {self.id!r} on {str(self.schedule)!r}: {'paused' if self.paused else following}>"
 
     @property
     def id(self) -> str:

@@ -20,7 +20,7 @@ class ErrorInfo:
     traceback: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Run:
     """A run as it stood when it was read; times are aware UTC, or None where it has not come to that.
 
@@ -51,6 +51,11 @@ class Run:
     value: Any
     error: ErrorInfo | None
     log: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        because = f" ({self.reason})" if self.reason else ""
+        times = f" x {self.count}" if self.count > 1 else ""
+        return f"<Run {self.id} of {self.job_id!r} at {self.scheduled_at.isoformat()}{times}: {self.status}{because}>"
 
     @property
     def job_id(self) -> str:
