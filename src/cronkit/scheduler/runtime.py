@@ -1,6 +1,5 @@
 """A running scheduler: the engine, its thread and the executors, put together and taken apart."""
 
-import multiprocessing
 import os
 import sys
 import warnings
@@ -110,7 +109,7 @@ class Runtime:
 def _warn_of_several_workers() -> None:
     """A store in memory under several server workers means that every job runs once in each."""
     count = os.environ.get("WEB_CONCURRENCY", "1")
-    if multiprocessing.parent_process() is None and "gunicorn" not in sys.modules and count in ("", "1"):
+    if not _is_worker_process() and "gunicorn" not in sys.modules and count in ("", "1"):
         return
     warnings.warn(
         "this scheduler keeps its jobs in the memory of one process, and this looks like one of several server "
@@ -118,3 +117,10 @@ def _warn_of_several_workers() -> None:
         RuntimeWarning,
         stacklevel=4,
     )
+
+
+def _is_worker_process() -> bool:
+    """Whether ``multiprocessing`` started this process; it has then been imported here, and 5 ms that it would cost
+    are spared everybody else."""
+    module = sys.modules.get("multiprocessing.process")
+    return module is not None and module.parent_process() is not None
