@@ -16,6 +16,15 @@ from cronkit.schedules.zones import resolve_zone, same_zone, zone_key, zone_name
 __all__ = ["Cron"]
 
 _DST = ("vixie", "literal", "once")
+_POLICIES = {
+    ("vixie", True): Policy.LITERAL,
+    ("vixie", False): Policy.FIXED_TIME,
+    ("literal", True): Policy.LITERAL,
+    ("literal", False): Policy.LITERAL,
+    ("once", True): Policy.ONCE,
+    ("once", False): Policy.ONCE,
+}
+"""What ``dst`` means for expressions that are interval-like or not (rules 8, 9 and 17)."""
 
 
 class Cron(ZonedSchedule):
@@ -52,7 +61,7 @@ class Cron(ZonedSchedule):
         self._dialect = dialect
         self._dst = dst
         self._seed = seed if seed is not None and uses_hash(self._text) else None
-        self._policy = _policy(dst, interval_like)
+        self._policy = _POLICIES[dst, interval_like]
         self._tz = None if tz is None else resolve_zone(tz)
         if prefix is not None:
             self._tz = _prefix_zone(prefix, self._tz, text)
@@ -134,13 +143,6 @@ class Cron(ZonedSchedule):
 
 def _restore(text: str, tz: tzinfo | None, dialect: str, dst: str, seed: str | None, start: Any, end: Any) -> Cron:
     return Cron(text, tz=tz, dialect=dialect, dst=dst, seed=seed, start=start, end=end)
-
-
-def _policy(dst: str, interval_like: bool) -> Policy:
-    """Rules 8, 9 and 17."""
-    if dst == "vixie":
-        return Policy.LITERAL if interval_like else Policy.FIXED_TIME
-    return Policy.ONCE if dst == "once" else Policy.LITERAL
 
 
 def _prefix_zone(name: str, zone: tzinfo | None, text: str) -> tzinfo:

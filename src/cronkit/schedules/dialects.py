@@ -32,11 +32,11 @@ class Dialect:
     ``kinds`` are its fields in the order second, minute, hour, day-of-month, month, day-of-week, year. ``layouts``
     says for each number of fields where those seven stand in the text; -2 and -1 mean that the year or second is
     absent, and ``arrange`` takes them from there. ``question`` says whether ``?`` is "taken", "refused" or wanted
-    "once"; ``plus`` whether ``+FRI`` is taken; ``zero_step_stars`` whether ``0/n`` in a time field counts as starred
-    (rule 7).
+    "once"; ``plus`` whether ``+FRI`` is taken; ``starred`` are the beginnings, besides ``*``, of time fields that
+    count as starred (rule 7).
     """
 
-    __slots__ = ("aliases", "arrange", "kinds", "layouts", "name", "plus", "question", "shape", "zero_step_stars")
+    __slots__ = ("aliases", "arrange", "kinds", "layouts", "name", "plus", "question", "shape", "starred")
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Dialect:
         question: str = "taken",
         plus: bool = True,
         aliases: dict[str, str] = _ALIASES,
-        zero_step_stars: bool = False,
+        starred: tuple[str, ...] = ("H/",),
     ) -> None:
         self.name = name
         self.kinds = kinds
@@ -58,7 +58,7 @@ class Dialect:
         self.question = question
         self.plus = plus
         self.aliases = aliases
-        self.zero_step_stars = zero_step_stars
+        self.starred = starred
 
 
 _SECOND_KIND = FieldKind("second", 0, 59, hashed=(0, 59))
@@ -108,7 +108,7 @@ DIALECTS: dict[str, Dialect] = {
             "6 (second minute hour day-of-month month day-of-week) or 7 (year last)",
             question="once",
             aliases={},
-            zero_step_stars=True,
+            starred=("H/", "0/"),
         ),
         Dialect(
             "croniter",

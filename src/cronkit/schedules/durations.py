@@ -1,7 +1,6 @@
 """Durations: exact lengths of elapsed time, written as text (cron-rules I1 to I3)."""
 
 from datetime import timedelta
-from decimal import Decimal
 
 from cronkit.errors import ScheduleError
 from cronkit.schedules.expression import plain_text
@@ -44,30 +43,29 @@ def parse_duration(value: str | timedelta) -> timedelta:
 
 
 def format_duration(duration: timedelta) -> str:
-    """The shortest text that `parse_duration` reads as ``duration``: "1h30m", "90s" as "1m30s"; never weeks."""
-    rest = duration // _MICROSECOND
-    words = []
-    for unit, size in list(_UNITS.items())[1:]:
-        number, rest = divmod(rest, size)
-        if unit == "ms" and rest:
-            words.append(f"{Decimal(number * size + rest) / size}ms")
-        elif number:
-            words.append(f"{number}{unit}")
-    return "".join(words)
+    """The shortest text that `parse_duration` reads as ``duration``, without weeks: "1h30m", "1m30s", "1.5ms"."""
+    return "".join(f"{number}{unit}" for number, unit in _split(duration, list(_UNITS)[1:]))
 
 
 def describe_duration(duration: timedelta) -> str:
     """A duration in words, as it stands after "every": "minute", "5 minutes", "1 hour 30 minutes"."""
+    weeks = duration // _MICROSECOND % _UNITS["w"] == 0
+    parts = _split(duration, list(_UNITS)[0 if weeks else 1 :])
+    if len(parts) == 1 and parts[0][0] == "1":
+        return _NAMES[parts[0][1]]
+    return " ".join(f"{number} {_NAMES[unit]}{'s' * (number != '1')}" for number, unit in parts)
+
+
+def _split(duration: timedelta, units: list[str]) -> list[tuple[str, str]]:
+    """A duration in numbers of units, the largest first; what is finer than a millisecond is its decimals."""
     rest = duration // _MICROSECOND
-    words = []
-    for unit, size in _UNITS.items():
-        if unit == "w" and rest % size:
-            continue
-        number, rest = divmod(rest, size)
-        amount: int | Decimal = Decimal(number * size + rest) / size if unit == "ms" and rest else number
-        if amount:
-            words.append(f"{amount} {_NAMES[unit]}{'s' * (amount != 1)}")
-    return words[0].removeprefix("1 ") if len(words) == 1 and words[0].startswith("1 ") else " ".join(words)
+    parts = []
+    for unit in units:
+        number, rest = divmod(rest, _UNITS[unit])
+        decimals = f".{rest:03}".rstrip("0") if unit == "ms" and rest else ""
+        if number or decimals:
+            parts.append((f"{number}{decimals}", unit))
+    return parts
 
 
 def _read_text(value: object) -> timedelta:

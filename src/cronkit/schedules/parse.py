@@ -1,7 +1,6 @@
 """`parse_schedule`: a schedule from any text that spells one."""
 
 from datetime import timedelta, tzinfo
-from string import ascii_lowercase
 
 from cronkit.errors import ScheduleError
 from cronkit.schedules.at import At
@@ -14,8 +13,9 @@ from cronkit.schedules.schedule import Schedule
 __all__ = ["parse_schedule"]
 
 _MIN_FIELDS = 5
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _NO_DIGITS = str.maketrans("0123456789.", " " * 11)
-_NO_LETTERS = str.maketrans(ascii_lowercase, " " * 26)
+_NO_LETTERS = str.maketrans(_LETTERS, " " * 26)
 
 
 def parse_schedule(
@@ -34,11 +34,10 @@ def parse_schedule(
     """
     plain = plain_text(_as_text(text), "schedule")
     lower = plain.lower()
-    if lower == "now" or plain[4:5] == "-":
+    words = len(plain.split())
+    if lower == "now" or (plain[:4].isdigit() and plain[4:5] == "-" and words < _MIN_FIELDS):
         return At(plain, tz=tz)
-    if lower.startswith(("every", "@every")) or (plain[0] in "Pp" and " " not in plain):
-        return Every(plain)
-    if _looks_like_duration(lower):
+    if lower.startswith(("every", "@every")) or (lower[0] == "p" and words == 1) or _looks_like_duration(lower, words):
         return Every(plain)
     return Cron(plain, tz=tz, dialect=dialect, dst=dst, seed=seed)
 
@@ -53,13 +52,11 @@ def _as_text(value: object) -> object:
     return value
 
 
-def _looks_like_duration(text: str) -> bool:
-    """Whether text, in lower case, is meant as numbers with units."""
+def _looks_like_duration(text: str, words: int) -> bool:
+    """Whether text, in lower case, is meant as numbers with units: a unit for each number, where it has many words."""
     if text[0] in "@*?h" or "=" in text:
         return False
-    count = len(text.split())
-    if count < _MIN_FIELDS:
-        return count < 3 or text.lstrip("0123456789.-+ ")[:1].isalpha()
-    return not text.strip("0123456789. abcdefghijklmnopqrstuvwxyz") and len(text.translate(_NO_DIGITS).split()) == len(
-        text.translate(_NO_LETTERS).split()
-    )
+    if words < _MIN_FIELDS:
+        return words < 3 or text.lstrip("0123456789.-+ ")[:1].isalpha()
+    numbers, units = text.translate(_NO_LETTERS).split(), text.translate(_NO_DIGITS).split()
+    return len(numbers) == len(units) and not text.strip(f"0123456789. {_LETTERS}")

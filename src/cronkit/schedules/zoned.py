@@ -82,7 +82,10 @@ class ZonedSchedule(Value, Schedule):
     def next(self, after: datetime | None = None) -> datetime | None:
         timeline = timeline_of(self._tz)
         window = self._window
-        second = self._second(after, timeline, "after")
+        try:
+            second = timeline.second_of(after)  # type: ignore[arg-type]
+        except (TypeError, AttributeError):
+            second = self._second(after, timeline, "after")
         if second < window.first:
             second = window.first - 1
         found = next_instant(self._readings, timeline, self._policy, second)
