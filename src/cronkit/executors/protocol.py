@@ -1,9 +1,8 @@
 """What an executor does for the engine: run attempts, and say honestly what it can and cannot stop."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cronkit.errors import ConfigurationError
 from cronkit.jobs.attempt import Attempt
@@ -14,8 +13,7 @@ Report = Callable[[Attempt, Outcome], None]
 """Says how an attempt ended; safe from any thread, returns at once. Called exactly once per submitted attempt."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutorCapabilities:
+class ExecutorCapabilities(NamedTuple):
     """What an executor can do. ``cancels``: it can stop an attempt that does not co-operate."""
 
     colours: frozenset[Colour]

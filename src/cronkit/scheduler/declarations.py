@@ -1,14 +1,13 @@
 """The jobs that decorators declared and that are not in the store yet."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cronkit.errors import ConfigurationError
 from cronkit.jobs.job import JobSpec
 from cronkit.jobs.target import Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declaration:
+class Declaration(NamedTuple):
     """A job as a decorator declared it, and the target it stands on."""
 
     spec: JobSpec
@@ -33,7 +32,7 @@ class Declarations:
             raise ConfigurationError(
                 f"two jobs have the id {spec.id!r}: {known.target.place} and {target.place}; give one another id="
             )
-        self._known[spec.id] = self._pending[spec.id] = Declaration(spec=spec, target=target)
+        self._known[spec.id] = self._pending[spec.id] = Declaration(spec, target)
 
     def take(self) -> list[Declaration]:
         """The declarations that are not in the store yet; they count as applied from now on."""

@@ -1,15 +1,14 @@
 """How a scheduler is doing."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from cronkit.engine.engine import Engine
 from cronkit.events import EventBus
 from cronkit.stores.protocol import StoreCapabilities
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
+class Health(NamedTuple):
     """A scheduler at one moment.
 
     ``in_flight`` and ``stuck`` are ids of runs: those being executed here, and those whose time ran out and whose

@@ -1,9 +1,9 @@
 """What may be said of a job when it is declared, added or updated, and how that becomes a ``JobSpec``."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta, tzinfo
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from cronkit.errors import ConfigurationError
 from cronkit.executors.protocol import Executor
@@ -60,8 +60,7 @@ POLICY_OPTIONS = frozenset({"missed", "overlap", "retry", "on_crash", "timeout",
 LABEL_OPTIONS = frozenset({"name", "description", "owner"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpecReader:
+class SpecReader(NamedTuple):
     """Reads declarations against one scheduler's zone, default policies and executors."""
 
     tz: Zone

@@ -5,7 +5,6 @@ simulation can drive a real store. Each verb is one transaction: all of it happe
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
@@ -25,8 +24,7 @@ class Scope(StrEnum):
     CLUSTER = "cluster"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreCapabilities:
+class StoreCapabilities(NamedTuple):
     """What a store can do. ``clock``: it has one of its own; ``push``: it tells of changes made elsewhere."""
 
     scope: Scope
@@ -141,8 +139,7 @@ class Change(StrEnum):
 Subscriber = Callable[[Change, str | None], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFilter:
+class RunFilter(NamedTuple):
     """Which runs a page of the ledger shows; None means any. ``since`` and ``until`` bound ``scheduled_at``."""
 
     namespace: str
