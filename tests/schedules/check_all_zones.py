@@ -1,7 +1,7 @@
 """The long check: random expressions against the oracle round the offset changes of every zone, 1900 to 2100.
 
-Run ``python -m tests.schedules.check_all_zones --help``. A failure prints the case as a line that can be pasted into
-a Python session, and the command ends with status 1.
+Run from the project's directory, as in ``python -m tests.schedules.check_all_zones --cases 12 --jobs 2`` (some five
+minutes). A failure prints the case as a line that can be pasted into a Python session, and the status is then 1.
 """
 
 import argparse
