@@ -29,12 +29,8 @@ class Registry:
         """The target of that name, or None."""
         return self._targets.get(name)
 
-    def name_of(self, function: Callable[..., Any]) -> str | None:
-        """The name that a function is registered under, or None."""
-        return self._names.get(function)
-
     def register(self, function: Callable[..., Any], name: str | None = None) -> Target:
-        """Put a function under a name, its own unless given.
+        """Put a function under a name: if none is given, the one it has here already, or its own.
 
         The same function again, or its redefinition in the same place (a cell run again, a module reloaded),
         replaces the old one.
@@ -42,10 +38,11 @@ class Registry:
         Raises:
             ConfigurationError: another function has that name; the message names both places.
         """
-        target = Target(name or default_name(function), function)
-        known = self._targets.get(target.name)
+        name = name or self._names.get(function) or default_name(function)
+        known = self._targets.get(name)
         if known is not None and known.function is function:
             return known
+        target = Target(name, function)
         if known is not None and known.origin != target.origin:
             raise ConfigurationError(
                 f"two targets are called {target.name!r}: {known.place} and {target.place}; "

@@ -23,7 +23,7 @@ from cronkit.jobs.policies import Defaults, Duration
 from cronkit.jobs.registry import Registry
 from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
-from cronkit.jobs.target import Colour, Target, default_name
+from cronkit.jobs.target import Colour, Target
 from cronkit.scheduler.declarations import Declarations
 from cronkit.scheduler.handle import RunHandle, RunWaiters
 from cronkit.scheduler.health import Health
@@ -380,7 +380,7 @@ class Scheduler:
 
     def _target(self, target: Callable[..., Any] | str) -> Target:
         if not isinstance(target, str):
-            return self._parts.registry.register(target, self._parts.registry.name_of(target) or default_name(target))
+            return self._parts.registry.register(target)
         known = self._parts.registry.get(target)
         if known is None:
             names = ", ".join(sorted(self._parts.registry.targets)) or "none yet"

@@ -43,6 +43,8 @@ def parse_schedule(
 
 
 def _as_text(value: object) -> object:
+    if isinstance(value, str):
+        return value
     if isinstance(value, timedelta):
         raise ScheduleError("a timedelta is no text", field="schedule", hint="write Every(timedelta(...))")
     if isinstance(value, Schedule):
