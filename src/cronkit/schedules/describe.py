@@ -131,7 +131,7 @@ def _each(values: list[int], size: int, unit: str) -> str:
         if values[0] == 0 and values[-1] + step >= size:
             return every
         return f"{every} from {unit} {values[0]} to {values[-1]}"
-    return f"at {unit}{'s' * (len(values) > 1)} {join_words(map(str, values))}"
+    return f"at {unit}{'s' * (len(values) > 1)} {_number_words(values)}"
 
 
 def _within(hours: list[int], mask: int) -> str:
@@ -142,7 +142,7 @@ def _within(hours: list[int], mask: int) -> str:
     step = _even_step(hours)
     if step is not None and len(hours) > 2 and hours[0] == 0 and hours[-1] + step >= 24:
         return f" of every {ordinal(step)} hour"
-    return f" of the hours {join_words(f'{hour:02}' for hour in hours)}"
+    return f" of the hours {_number_words(hours, 2)}"
 
 
 def _clock(hour: int, minute: int, second: int) -> str:
@@ -228,6 +228,16 @@ def _ranges(mask: int, names: tuple[str, ...], wraps: bool = False) -> list[str]
         else:
             words.append(f"{names[first]} to {names[last % len(names)]}")
     return words
+
+
+def _number_words(values: list[int], digits: int = 1) -> str:
+    words: list[str] = []
+    for first, last in _spans(values):
+        if last - first < 2:
+            words.extend(f"{value:0{digits}}" for value in range(first, last + 1))
+        else:
+            words.append(f"{first:0{digits}} to {last:0{digits}}")
+    return join_words(words)
 
 
 def _spans(values: list[int]) -> list[tuple[int, int]]:

@@ -19,7 +19,7 @@ __all__ = ["Finding", "Surprise", "clock_changes", "lint_cron", "many_runs", "ne
 BUSY = 1_440
 """So many runs a day, one a minute, are worth a remark."""
 _LOOK_AHEAD = 400 * DAY
-_CYCLES = {"second": 60, "minute": 60, "hour": 24, "month": 12}
+_CYCLES = {"second": 60, "minute": 60, "hour": 24, "month": 12, "day-of-week": 7}
 _ALL_WEEKDAYS, _ALL_HOURS = (1 << 7) - 1, (1 << 24) - 1
 
 
@@ -172,21 +172,21 @@ def _uneven_steps(text: str, dialect_name: str) -> list[Finding]:
         return []
     found = []
     for kind, place in zip(dialect.kinds, layout, strict=True):
-        size = _CYCLES.get(kind.name)
-        if place < 0 or size is None:
-            continue
-        for item in parts[place].split(","):
+        for item in parts[place].split(",") if place >= 0 else ():
             start, _, step = item.partition("/")
-            if step and "-" not in start and size % int(step):
-                found.append(_uneven(kind.name, item, size, int(step)))
+            if step and "-" not in start:
+                found += _uneven(kind.name, item, int(step))
     return found
 
 
-def _uneven(field: str, item: str, size: int, step: int) -> Finding:
-    if step >= size:
-        return Finding(Surprise.UNEVEN_STEP, f"{item} never takes a second step within {size} {field}s", field)
-    return Finding(
-        Surprise.UNEVEN_STEP,
-        f"{item} does not divide {size} {field}s: the last distance is {size % step}, not {step}",
-        field,
-    )
+def _uneven(field: str, item: str, step: int) -> list[Finding]:
+    size = _CYCLES.get(field)
+    if field == "day-of-month" and step > 1:
+        problem = f"{item} starts anew each month, so the last distance varies"
+    elif size is None or size % step == 0:
+        return []
+    else:
+        unit = "day" if field == "day-of-week" else field
+        last = f"the last distance is {size % step}, not {step}" if step < size else "there is no second step"
+        problem = f"{item} does not divide {size} {unit}s: {last}"
+    return [Finding(Surprise.UNEVEN_STEP, problem, field)]
