@@ -12,6 +12,10 @@ from cronkit.errors import ConfigurationError
 _CONTEXT_NAMES = ("RunContext", "cronkit.RunContext", "context.RunContext")
 
 
+SHAPES = 64
+"""How many accepted kinds of call a target remembers."""
+
+
 class Colour(StrEnum):
     """How a target is run: by calling it, or by awaiting what it returns."""
 
@@ -26,7 +30,7 @@ class Target:
     ``TYPE_CHECKING`` work), or None. ``place`` says where the function was defined, for error messages.
     """
 
-    __slots__ = ("colour", "context", "function", "name", "origin", "place", "signature")
+    __slots__ = ("_accepted", "colour", "context", "function", "name", "origin", "place", "signature")
 
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         if not callable(function):
@@ -42,6 +46,8 @@ class Target:
         except (TypeError, ValueError):  # some builtins have none to read
             self.signature = None
         self.context = _context_parameter(self.signature)
+        # Whether a call is accepted depends on how many arguments there are and on their names; asking costs 4 us.
+        self._accepted: set[tuple[int | str, ...]] = set()
         self.origin = (getattr(plain, "__module__", None), getattr(plain, "__qualname__", type(plain).__qualname__))
         self.place = _place(plain)
 
@@ -51,7 +57,8 @@ class Target:
         Raises:
             ConfigurationError: the target does not take these arguments, or lacks one.
         """
-        if self.signature is None:
+        shape = (len(args), *kwargs)
+        if self.signature is None or shape in self._accepted:
             return
         given = {**kwargs, self.context: None} if self.context else kwargs
         try:
@@ -60,6 +67,8 @@ class Target:
             raise ConfigurationError(
                 f"{self.name!r} cannot be called so: {error}; args= and kwargs= must fit {self.name}{self.signature}"
             ) from None
+        if len(self._accepted) < SHAPES:
+            self._accepted.add(shape)
 
 
 def unwrap(function: Callable[..., Any]) -> Callable[..., Any]:

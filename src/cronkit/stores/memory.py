@@ -94,7 +94,8 @@ class MemoryStore:
             job.key = JobKey(*name, self._generation)
             self._jobs[name] = self._by_key[job.key] = job
             self._apply(job, births)
-        self._announce(Change.WORK)
+            is_next = self._is_next(job) or bool(births)
+        self._announce(Change.WORK if is_next else None)
         return True
 
     def load(self, namespace: str, job_id: str) -> JobRow | None:
@@ -198,6 +199,10 @@ class MemoryStore:
     def _look_again(self, job: JobRow, revision: int) -> None:
         if job.revision == revision and job.next_due is not None:
             heapq.heappush(self._due, (job.next_due, next(self._turns), job, revision))
+
+    def _is_next(self, job: JobRow) -> bool:
+        """Whether no other job is due earlier: only then does a sleeping engine have to know."""
+        return bool(self._due) and self._due[0][2] is job
 
     def claim_due(self, advances: Sequence[Advance], now: datetime | None) -> list[RunRow]:
         """See ``RunQueue``."""
