@@ -28,6 +28,8 @@ BATCH = 500
 """At most how many due jobs one step plans, so that finished runs never wait long for their turn."""
 SOON = timedelta(milliseconds=5)
 """A report does not wake the engine if it wakes within this anyway: it costs a thread switch (10 to 20 us)."""
+RESOLUTION = 1e-6
+"""Seconds: a deadline this near has come, for ``step`` cannot ask to be called at a time between two microseconds."""
 SET_ASIDE = timedelta(minutes=1)
 """How long a job whose plan failed is left alone before it is looked at again."""
 
@@ -55,6 +57,7 @@ class Engine:
         self.alarm = Alarm()
         self.wake_at: datetime | None = None
         self.rings_at_once = True
+        self.renew_at: datetime | None = None
         self.in_flight: dict[str, Attempt] = {}
         self.stuck: dict[str, Attempt] = {}
         self._store = store
@@ -70,7 +73,6 @@ class Engine:
         self._progress: deque[tuple[Attempt, float, str | None, datetime]] = deque()
         self._free = {name: executor.slots for name, executor in executors.items()}
         self._deadlines: list[tuple[float, str, int]] = []
-        self._renew_at: datetime | None = None
         self._claiming = True
 
     # -- from other threads -------------------------------------------------------------------------------------------
@@ -90,7 +92,7 @@ class Engine:
     def wake(self, change: Change, detail: str | None) -> None:
         """A store says that something has changed."""
         if change is Change.CANCEL:
-            self._renew_at = None
+            self.renew_at = None
         if change is not Change.FINISHED:
             self.alarm.ring()
 
@@ -113,7 +115,7 @@ class Engine:
                 self._settle()
             if self._progress:
                 self._tell_progress()
-            if self._renew_at is None or now >= self._renew_at:
+            if self.renew_at is None or now >= self.renew_at:
                 self._keep_lease(now)
             if self._deadlines:
                 self._expire(now)
@@ -182,7 +184,7 @@ class Engine:
 
         It renews before it reaps, so that a node that was suspended keeps what nobody else has taken.
         """
-        self._renew_at = now + self._renew_every
+        self.renew_at = now + self._renew_every
         renewal = self._store.renew(self.node, self._lease, now)
         for run_id in renewal.lost:
             if run_id in self.in_flight:
@@ -199,7 +201,8 @@ class Engine:
 
     def _expire(self, now: datetime) -> None:
         """Stop attempts that ran past their timeout, which is measured on the clock that nobody can set."""
-        while self._deadlines and self._deadlines[0][0] <= self._clock.monotonic():
+        reached = self._clock.monotonic() + RESOLUTION
+        while self._deadlines and self._deadlines[0][0] <= reached:
             _, run_id, fence = heapq.heappop(self._deadlines)
             if self._is_running(run_id, fence):
                 self._time_out(self.in_flight[run_id], now)
@@ -258,7 +261,8 @@ class Engine:
         for attempt in attempts:
             self._executors[attempt.job.executor].submit(attempt, self.report)
 
-    def _next_wake(self, now: datetime) -> datetime | None:
+    def next_work(self, now: datetime) -> datetime | None:
+        """When something will be due, may start or has to be stopped; only the lease may want a step before that."""
         wakes: list[datetime] = []
         while self._deadlines and not self._is_running(*self._deadlines[0][1:]):
             heapq.heappop(self._deadlines)
@@ -268,6 +272,8 @@ class Engine:
             wake = self._store.next_wake(self._free, self._targets)
             if wake is not None:
                 wakes.append(wake)
-        if self._renew_at is not None:
-            wakes.append(self._renew_at)
         return min(wakes, default=None)
+
+    def _next_wake(self, now: datetime) -> datetime | None:
+        work = self.next_work(now)
+        return self.renew_at if work is None or (self.renew_at is not None and self.renew_at < work) else work

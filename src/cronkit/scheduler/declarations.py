@@ -1,5 +1,6 @@
 """The jobs that decorators declared and that are not in the store yet."""
 
+from collections.abc import KeysView
 from typing import NamedTuple
 
 from cronkit.errors import ConfigurationError
@@ -38,6 +39,11 @@ class Declarations:
         """The declarations that are not in the store yet; they count as applied from now on."""
         pending, self._pending = list(self._pending.values()), {}
         return pending
+
+    @property
+    def ids(self) -> KeysView[str]:
+        """The ids of all declared jobs."""
+        return self._known.keys()
 
     def anew(self) -> "Declarations":
         """The same declarations, none of which is in a store yet: for a simulation's own store."""

@@ -36,7 +36,9 @@ class Ledger:
             ConfigurationError: an unknown status, or a limit outside 1 to 1,000.
         """
         check_limit(limit)
-        wanted = RunFilter(namespace=self._namespace, job_id=job, statuses=_statuses(status), since=since, until=until)
+        wanted = RunFilter(
+            namespace=self._namespace, job_id=job, statuses=read_statuses(status), since=since, until=until
+        )
         return self._store().runs(wanted, limit=limit, cursor=cursor)
 
     def run(self, run_id: str) -> Run:
@@ -60,7 +62,12 @@ def check_limit(limit: int) -> None:
     whole_number("limit", limit, high=PAGE_LIMIT, hint="cursor= fetches the next page")
 
 
-def _statuses(status: str | RunStatus | Collection[str] | None) -> frozenset[RunStatus] | None:
+def read_statuses(status: str | RunStatus | Collection[str] | None) -> frozenset[RunStatus] | None:
+    """The statuses that one, several or no name stands for; None means any.
+
+    Raises:
+        ConfigurationError: a name that is no status.
+    """
     if status is None:
         return None
     try:

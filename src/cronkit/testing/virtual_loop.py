@@ -1,0 +1,187 @@
+"""An asyncio loop on virtual time, and the one thread that it runs in, in lock-step with the simulation."""
+
+import asyncio
+import selectors
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from contextvars import Context
+from datetime import timedelta
+from queue import SimpleQueue
+from typing import Any, NoReturn, TypeVar, TypeVarTuple
+
+from cronkit.errors import LifecycleError
+from cronkit.testing.virtual_clock import VirtualClock
+
+_Value = TypeVar("_Value")
+_Arguments = TypeVarTuple("_Arguments")
+
+RESOLUTION = 1e-6
+"""Seconds: timers closer than this are due together, as datetimes cannot tell them apart."""
+CANCELLATIONS = 3
+"""How often a task is asked to end when its loop is closed; one that will not is dropped."""
+PATIENCE = 1.0
+"""Seconds that the end of a simulation waits for its thread, which is busy only if a coroutine never awaits."""
+
+
+class LockStep:
+    """A thread that works only while whoever gave it the work waits, so that two threads are as good as one."""
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._answers: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._giver = threading.get_ident()
+
+    def is_in_step(self) -> bool:
+        """Whether the caller runs in this thread, or in the one that last gave it work."""
+        return threading.current_thread() is self._thread or threading.get_ident() == self._giver
+
+    def call(self, work: Callable[[], object]) -> None:
+        """Do some work in the thread; return when it is done, or raise what it raised."""
+        self._giver = threading.get_ident()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="cronkit-simulation", daemon=True)
+            self._thread.start()
+        self._work.put(work)
+        error = self._answers.get()
+        if error is not None:
+            raise error
+
+    def end(self) -> None:
+        """End the thread."""
+        if self._thread is not None:
+            self._work.put(None)
+            self._thread.join(PATIENCE)
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            error: BaseException | None = None
+            try:
+                work()
+            except BaseException as raised:  # it belongs to whoever waits
+                error = raised
+            self._answers.put(error)
+            del work, error
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An asyncio loop whose time is a virtual clock's. It waits for nothing: where a real one would sleep, it stops.
+
+    ``turn`` runs what is ready; ``wakes_at`` then says when its next timer is due, on the clock's elapsed time.
+    Threads are not waited for either, so what is given to an executor runs at once, in the loop's own thread.
+    """
+
+    def __init__(self, clock: VirtualClock, thread: LockStep) -> None:
+        self.wakes_at: timedelta | None = None
+        self.trespass: LifecycleError | None = None
+        self._virtual = clock
+        self._thread_in_step = thread
+        self._stirred = False
+        self._idle = False
+        pipes = _NoSelector(self._rest)
+        super().__init__(pipes)
+        pipes.is_sealed = True
+        self._clock_resolution = RESOLUTION
+
+    def time(self) -> float:
+        """Virtual seconds since the start of the simulation."""
+        return self._virtual.monotonic()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a turn would run anything."""
+        return self._stirred or (self.wakes_at is not None and self.wakes_at <= self._virtual.elapsed)
+
+    def post(self, callback: Callable[[], object]) -> None:
+        """Have something called in the next turn, in an empty context; for whoever gives the turns."""
+        self._stirred = True
+        self.call_soon(callback, context=Context())
+
+    def turn(self) -> None:
+        """Run whatever is ready until nothing is."""
+        self._stirred = self._idle = False
+        while not self._idle:
+            self.run_forever()
+
+    def _rest(self, timeout: float | None) -> None:
+        """Called where a real loop would wait for ``timeout`` seconds, or for ever."""
+        if timeout is not None and timeout < RESOLUTION:
+            return
+        self._idle = True
+        self.wakes_at = None if timeout is None else self._virtual.elapsed + timedelta(seconds=timeout)
+        self.stop()
+
+    def end(self) -> None:
+        """Cancel what is left and close the loop."""
+        for _ in range(CANCELLATIONS):
+            for task in asyncio.all_tasks(self):
+                task.cancel()
+            self.turn()
+        for task in asyncio.all_tasks(self):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        self.run_until_complete(self.shutdown_asyncgens())
+        self.close()
+
+    # -- what would need real time ------------------------------------------------------------------------------------
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*_Arguments], object], *args: *_Arguments, context: Context | None = None
+    ) -> asyncio.Handle:
+        """See asyncio; for the threads of the simulation, as nothing else is in step with it."""
+        if not self._thread_in_step.is_in_step():
+            self.trespass = _real("a thread that called back into it")
+            raise self.trespass
+        self._stirred = True
+        return self.call_soon(callback, *args, context=context)
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*_Arguments], _Value], *args: *_Arguments
+    ) -> asyncio.Future[_Value]:
+        """Call the function here and now."""
+        done: asyncio.Future[_Value] = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:  # it is the future's
+            done.set_exception(error)
+        return done
+
+    async def getaddrinfo(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse."""
+        raise _real("a look-up of a host's address")
+
+    async def getnameinfo(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse."""
+        raise _real("a look-up of a host's name")
+
+
+class _NoSelector(selectors.BaseSelector):
+    """Finds nothing ready, ever; once sealed, it takes nothing on."""
+
+    def __init__(self, rest: Callable[[float | None], None]) -> None:
+        self.is_sealed = False
+        self._rest = rest
+        self._keys: dict[Any, selectors.SelectorKey] = {}
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        if self.is_sealed:
+            raise _real("a socket, pipe or file")
+        key = self._keys[fileobj] = selectors.SelectorKey(fileobj, fileobj, events, data)
+        return key
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._keys.pop(fileobj)
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._rest(timeout)
+        return []
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._keys
+
+
+def _real(what: str) -> LifecycleError:
+    return LifecycleError(
+        f"a simulated coroutine waits for {what}, and virtual time waits for nothing real: give the job a fake "
+        "of what it talks to, or asyncio.to_thread, which runs at once in a simulation"
+    )
