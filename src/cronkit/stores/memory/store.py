@@ -1,15 +1,14 @@
-"""The store in memory: two kinds of heap, a few dictionaries and one lock. It ends with its process."""
+"""``MemoryStore``: an agenda of jobs, a queue of runs, their records, and one lock. It ends with its process."""
 
 import heapq
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import count
 
 from cronkit.clock import utc_now
 from cronkit.jobs.job import Job, JobRow, Revision
-from cronkit.jobs.keys import Cause, JobKey, OccurrenceKey
+from cronkit.jobs.keys import Cause, JobKey
 from cronkit.jobs.page import Page
 from cronkit.jobs.policies import Overlap
 from cronkit.jobs.rules import (
@@ -24,6 +23,9 @@ from cronkit.jobs.rules import (
 )
 from cronkit.jobs.run import Run, RunRow
 from cronkit.jobs.status import RunStatus
+from cronkit.stores.memory.agenda import Agenda
+from cronkit.stores.memory.records import RunRecords
+from cronkit.stores.memory.waiting import WAITING, WaitingRuns
 from cronkit.stores.protocol import (
     Advance,
     Change,
@@ -36,7 +38,6 @@ from cronkit.stores.protocol import (
     Subscriber,
 )
 
-WAITING = frozenset({RunStatus.QUEUED, RunStatus.RETRYING})
 QUEUED, RUNNING, SCHEDULE = RunStatus.QUEUED, RunStatus.RUNNING, Cause.SCHEDULE
 """Names of their own: looking a member up in its enum takes 80 ns, some twenty times a fire."""
 GONE = -1
@@ -53,28 +54,22 @@ class MemoryStore:
     capabilities = StoreCapabilities(scope=Scope.PROCESS, durable=False, push=True)
 
     def __init__(self, *, keep_runs: int = 10_000, keep_ended_jobs: int = 10_000) -> None:
-        self._keep_runs = keep_runs
         self._keep_ended_jobs = keep_ended_jobs
         self._lock = threading.RLock()
         self._generation = 0
-        self._sequence = 0
-        self._turns = count()
         self._jobs: dict[tuple[str, str], JobRow] = {}
         self._by_key: dict[JobKey, JobRow] = {}
         self._ended_jobs: deque[JobKey] = deque()
-        self._due: list[tuple[datetime, int, JobRow, int]] = []
-        self._offered: list[tuple[JobRow, int]] = []
-        self._unresolved: list[tuple[JobRow, int]] = []
-        self._runs: dict[str, RunRow] = {}
-        self._keys: dict[OccurrenceKey, str] = {}
-        self._finished: deque[str] = deque()
-        self._ended_runs: deque[str] = deque()
-        self._cancel_requested = False
-        self._ready: dict[str, list[tuple[datetime, int, RunRow]]] = {}
+        self._agenda = Agenda()
+        self._waiting = WaitingRuns()
+        self._records = RunRecords(keep_runs)
+        self._runs = self._records.by_id
         self._held_by: dict[str, dict[str, RunRow]] = {}
         self._leases: dict[str, datetime] = {}
         self._lost: dict[str, set[str]] = {}
         self._subscribers: tuple[Subscriber, ...] = ()
+        self._ended: deque[str] = deque()
+        self._cancel_requested = False
 
     def open(self) -> None:
         """Nothing to connect to."""
@@ -94,7 +89,7 @@ class MemoryStore:
             job.key = JobKey(*name, self._generation)
             self._jobs[name] = self._by_key[job.key] = job
             self._apply(job, births)
-            is_next = self._is_next(job) or bool(births)
+            is_next = self._agenda.is_first(job) or bool(births)
         self._announce(Change.WORK if is_next else None)
         return True
 
@@ -168,7 +163,7 @@ class MemoryStore:
         """Bear the runs that a change to ``job`` causes, and have the job looked at when it is next due."""
         job.revision += 1
         born = [run for run in births if self._bear(job, run)]
-        self._look_again(job, job.revision)
+        self._agenda.add(job)
         return born
 
     # -- occurrences --------------------------------------------------------------------------------------------------
@@ -177,32 +172,7 @@ class MemoryStore:
         """See ``RunQueue``."""
         now = now or utc_now()
         with self._lock:
-            self._put_back()
-            due: list[JobRow] = []
-            while self._due and len(due) < limit and self._due[0][0] <= now:
-                _, _, job, revision = heapq.heappop(self._due)
-                if job.revision != revision:
-                    continue
-                if job.spec.target in targets:
-                    due.append(job)
-                    self._offered.append((job, revision))
-                else:
-                    self._unresolved.append((job, revision))
-            return due
-
-    def _put_back(self) -> None:
-        """Jobs that were offered and not advanced are due still."""
-        for job, revision in self._offered:
-            self._look_again(job, revision)
-        self._offered.clear()
-
-    def _look_again(self, job: JobRow, revision: int) -> None:
-        if job.revision == revision and job.next_due is not None:
-            heapq.heappush(self._due, (job.next_due, next(self._turns), job, revision))
-
-    def _is_next(self, job: JobRow) -> bool:
-        """Whether no other job is due earlier: only then does a sleeping engine have to know."""
-        return bool(self._due) and self._due[0][2] is job
+            return self._agenda.take(now, limit, targets)
 
     def claim_due(self, advances: Sequence[Advance], now: datetime | None) -> list[RunRow]:
         """See ``RunQueue``."""
@@ -222,7 +192,7 @@ class MemoryStore:
     def enqueue(self, run: RunRow) -> RunRow | None:
         """See ``RunQueue``."""
         with self._lock:
-            known = self._keys.get(run.key)
+            known = self._records.id_of.get(run.key)
             if known is not None:
                 return self._runs[known]
             job = self._by_key.get(run.job)
@@ -235,7 +205,7 @@ class MemoryStore:
     def _bear(self, job: JobRow, run: RunRow) -> bool:
         """Add a newborn run; False if its occurrence has one already."""
         key = run.key
-        if key in self._keys:
+        if key in self._records.id_of:
             return False
         if job.open and run.status is QUEUED:
             self._apply_overlap(job, run)
@@ -245,10 +215,7 @@ class MemoryStore:
             if self._extend_refusal(job, run):
                 return True
             job.last_refusal = run.id
-        self._sequence += 1
-        run.sequence = self._sequence
-        self._runs[run.id] = run
-        self._keys[key] = run.id
+        self._records.add(key, run)
         if run.status is QUEUED:
             job.last_refusal = None
             if run.cause is SCHEDULE:
@@ -258,9 +225,8 @@ class MemoryStore:
             job.open = (*job.open, run.id)
             self._make_ready(job, run)
         else:
-            self._ended_runs.append(run.id)
-            self._finished.append(run.id)
-            self._trim()
+            self._ended.append(run.id)
+            self._records.retire(run)
         return True
 
     def _apply_overlap(self, job: JobRow, run: RunRow) -> None:
@@ -294,11 +260,9 @@ class MemoryStore:
         with self._lock:
             held = self._held_by.setdefault(node, {})
             for executor, slots in free.items():
-                ready = self._ready.get(executor)
-                while ready and slots and ready[0][0] <= now:
-                    due_at, _, run = heapq.heappop(ready)
+                while slots and (run := self._waiting.pop(executor, now)) is not None:
                     job = self._by_key.get(run.job)
-                    if job is None or not self._is_ready(job, run, due_at) or job.spec.target not in targets:
+                    if job is None or must_wait(run.overlap, run.id, job.open) or job.spec.target not in targets:
                         continue
                     run.move(RUNNING)
                     run.fence += 1
@@ -345,8 +309,7 @@ class MemoryStore:
             for run_id in run_ids:
                 run = self._runs.get(run_id)
                 if run is not None and run.occupied:
-                    run.occupied = False
-                    self._retire(run)
+                    self._vacate(run)
         self._announce(Change.WORK)
 
     def report(self, run_id: str, fence: int, fraction: float, note: str | None) -> bool:
@@ -393,6 +356,9 @@ class MemoryStore:
             for node in [node for node, until in self._leases.items() if until < now]:
                 del self._leases[node]
                 for run in list(self._held_by.pop(node, {}).values()):
+                    if run.occupied:
+                        self._vacate(run)
+                        continue
                     self._lost.setdefault(node, set()).add(run.id)
                     self._take_back(run, now)
                     taken.append(run)
@@ -420,28 +386,32 @@ class MemoryStore:
 
     def _end(self, run: RunRow, status: RunStatus, at: datetime, reason: str | None) -> None:
         """Write the end of an open run, and let the next of its job come forward."""
-        self._let_go(run)
         run.move(status)
         run.finished_at = at
         run.reason = reason
-        self._ended_runs.append(run.id)
+        self._ended.append(run.id)
         job = self._by_key.get(run.job)
         if job is not None:
             job.counters[status] = job.counters.get(status, 0) + 1
         if not run.occupied:
             self._retire(run)
 
+    def _vacate(self, run: RunRow) -> None:
+        """An ended run's thread has returned, or its node is lost."""
+        run.occupied = False
+        self._retire(run)
+
     def _retire(self, run: RunRow) -> None:
         """Let an ended run, whose thread has returned too, out of its job's gate and into retention."""
-        self._finished.append(run.id)
+        self._let_go(run)
         self._open_gate(run)
-        self._trim()
+        self._records.retire(run)
 
     def _let_go(self, run: RunRow) -> None:
         if run.node is not None:
             self._held_by.get(run.node, {}).pop(run.id, None)
 
-    # -- the gate and the heaps ---------------------------------------------------------------------------------------
+    # -- the gate -----------------------------------------------------------------------------------------------------
 
     def _open_gate(self, run: RunRow) -> None:
         job = self._by_key.get(run.job)
@@ -452,38 +422,26 @@ class MemoryStore:
             self._make_ready(job, self._runs[job.open[0]])
         elif job.next_due is None and run.cause is SCHEDULE and job.pause is None:
             self._ended_jobs.append(job.key)
+            self._forget_ended_jobs()
 
     def _make_ready(self, job: JobRow, run: RunRow) -> None:
         if run.status in WAITING and not must_wait(run.overlap, run.id, job.open):
-            ready = self._ready.setdefault(job.spec.executor, [])
-            heapq.heappush(ready, (run.due_at, next(self._turns), run))
-
-    def _is_ready(self, job: JobRow, run: RunRow, due_at: datetime) -> bool:
-        """Whether an entry of a ready heap still says the truth."""
-        return run.status in WAITING and run.due_at == due_at and not must_wait(run.overlap, run.id, job.open)
+            self._waiting.add(job.spec.executor, run)
 
     def next_wake(self, free: Mapping[str, int], targets: Collection[str]) -> datetime | None:
         """See ``RunQueue``."""
         with self._lock:
-            self._put_back()
-            self._resolve(targets)
-            while self._due and self._due[0][2].revision != self._due[0][3]:
-                heapq.heappop(self._due)
-            heads = [self._due[0][0]] if self._due else []
-            heads += [ready[0][0] for name, ready in self._ready.items() if ready and free.get(name)]
-            return min(heads, default=None)
+            job_due = self._agenda.first_due(targets)
+            run_due = self._waiting.first_due(free)
+        if job_due is None or run_due is None:
+            return run_due if job_due is None else job_due
+        return min(job_due, run_due)
 
-    def _resolve(self, targets: Collection[str]) -> None:
-        """Jobs whose target was unknown here are looked at again once it is known."""
-        if not self._unresolved:
-            return
-        still: list[tuple[JobRow, int]] = []
-        for job, revision in self._unresolved:
-            if job.spec.target in targets:
-                self._look_again(job, revision)
-            else:
-                still.append((job, revision))
-        self._unresolved = still
+    def _forget_ended_jobs(self) -> None:
+        while len(self._ended_jobs) > self._keep_ended_jobs:
+            job = self._by_key.get(self._ended_jobs.popleft())
+            if job is not None and job.next_due is None and not job.open:
+                self._forget(job)
 
     # -- the ledger ---------------------------------------------------------------------------------------------------
 
@@ -495,36 +453,13 @@ class MemoryStore:
 
     def runs(self, wanted: RunFilter, *, limit: int, cursor: str | None) -> Page[Run]:
         """See ``LedgerTable``."""
-        before = int(cursor) if cursor is not None else self._sequence + 1
-        items: list[RunRow] = []
         with self._lock:
-            for row in reversed(self._runs.values()):
-                if row.sequence < before and _matches(row, wanted):
-                    items.append(row)
-                    if len(items) > limit:
-                        break
-            page = tuple(row.snapshot() for row in items[:limit])
-            return Page(page, str(items[limit - 1].sequence) if len(items) > limit else None)
+            return self._records.page(wanted, limit, cursor)
 
     def counts(self, namespace: str, job_id: str | None = None) -> Mapping[RunStatus, int]:
         """See ``LedgerTable``."""
-        counts: dict[RunStatus, int] = {}
-        wanted = RunFilter(namespace=namespace, job_id=job_id)
         with self._lock:
-            for row in self._runs.values():
-                if _matches(row, wanted):
-                    counts[row.status] = counts.get(row.status, 0) + row.count
-        return counts
-
-    def _trim(self) -> None:
-        while len(self._finished) > self._keep_runs:
-            gone = self._runs.pop(self._finished.popleft())
-            del self._keys[gone.key]
-        while len(self._ended_jobs) > self._keep_ended_jobs:
-            key = self._ended_jobs.popleft()
-            job = self._by_key.get(key)
-            if job is not None and job.next_due is None and not job.open:
-                self._forget(job)
+            return self._records.counts(RunFilter(namespace=namespace, job_id=job_id))
 
     # -- subscribers --------------------------------------------------------------------------------------------------
 
@@ -541,8 +476,8 @@ class MemoryStore:
 
     def _announce(self, change: Change | None = None) -> None:
         """Tell the subscribers of a change, and of what was ended or asked to end; called without the lock."""
-        while self._ended_runs:
-            ended = self._ended_runs.popleft()
+        while self._ended:
+            ended = self._ended.popleft()
             for subscriber in self._subscribers:
                 subscriber(Change.FINISHED, ended)
         if self._cancel_requested:
@@ -554,13 +489,3 @@ class MemoryStore:
     def _tell(self, change: Change) -> None:
         for subscriber in self._subscribers:
             subscriber(change, None)
-
-
-def _matches(row: RunRow, wanted: RunFilter) -> bool:
-    return (
-        row.job.namespace == wanted.namespace
-        and (wanted.job_id is None or row.job.id == wanted.job_id)
-        and (wanted.statuses is None or row.status in wanted.statuses)
-        and (wanted.since is None or row.scheduled_until >= wanted.since)
-        and (wanted.until is None or row.scheduled_at < wanted.until)
-    )

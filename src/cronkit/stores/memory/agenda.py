@@ -1,0 +1,69 @@
+"""The agenda: jobs by when they are to be looked at."""
+
+import heapq
+from collections.abc import Collection
+from datetime import datetime
+from itertools import count
+
+from cronkit.jobs.job import JobRow
+
+Entry = tuple[datetime, int, JobRow, int]
+"""When, a number that breaks ties, the job, and the revision for which this is true."""
+
+
+class Agenda:
+    """A heap of jobs by ``next_due``. An entry whose job has changed since is dropped when it comes up.
+
+    What ``take`` offers comes back at the next question, unless the job was changed meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[Entry] = []
+        self._offered: list[Entry] = []
+        self._unresolved: list[Entry] = []
+        self._numbers = count()
+
+    def add(self, job: JobRow) -> None:
+        """Look at a job when it is next due, if ever."""
+        if job.next_due is not None:
+            heapq.heappush(self._heap, (job.next_due, next(self._numbers), job, job.revision))
+
+    def is_first(self, job: JobRow) -> bool:
+        """Whether no other job is due earlier."""
+        return bool(self._heap) and self._heap[0][2] is job
+
+    def take(self, now: datetime, limit: int, targets: Collection[str]) -> list[JobRow]:
+        """Up to ``limit`` jobs of these targets that are due, earliest first."""
+        self._put_back(targets)
+        due: list[JobRow] = []
+        heap = self._heap
+        while heap and len(due) < limit and heap[0][0] <= now:
+            entry = heapq.heappop(heap)
+            job = entry[2]
+            if job.revision != entry[3]:
+                continue
+            if job.spec.target in targets:
+                due.append(job)
+                self._offered.append(entry)
+            else:
+                self._unresolved.append(entry)
+        return due
+
+    def first_due(self, targets: Collection[str]) -> datetime | None:
+        """When the next job is due that is not known to lack its target."""
+        self._put_back(targets)
+        heap = self._heap
+        while heap and heap[0][2].revision != heap[0][3]:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
+    def _put_back(self, targets: Collection[str]) -> None:
+        for entry in self._offered:
+            if entry[2].revision == entry[3]:
+                heapq.heappush(self._heap, entry)
+        self._offered.clear()
+        if self._unresolved:
+            for entry in self._unresolved:
+                if entry[2].spec.target in targets:
+                    heapq.heappush(self._heap, entry)
+            self._unresolved = [entry for entry in self._unresolved if entry[2].spec.target not in targets]

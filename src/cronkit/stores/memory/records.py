@@ -1,0 +1,64 @@
+"""The record of every occurrence: open runs, and as many ended ones as are kept."""
+
+from collections import deque
+from collections.abc import Mapping
+
+from cronkit.jobs.keys import OccurrenceKey
+from cronkit.jobs.page import Page
+from cronkit.jobs.run import Run, RunRow
+from cronkit.jobs.status import RunStatus
+from cronkit.stores.protocol import RunFilter
+
+
+class RunRecords:
+    """Runs by id, in the order of their birth, and the one run of each occurrence key."""
+
+    def __init__(self, keep: int) -> None:
+        self.by_id: dict[str, RunRow] = {}
+        self.id_of: dict[OccurrenceKey, str] = {}
+        self._keep = keep
+        self._ended: deque[str] = deque()
+        self._last_number = 0
+
+    def add(self, key: OccurrenceKey, run: RunRow) -> None:
+        """Keep a newborn run."""
+        self._last_number += 1
+        run.sequence = self._last_number
+        self.by_id[run.id] = run
+        self.id_of[key] = run.id
+
+    def retire(self, run: RunRow) -> None:
+        """Keep an ended run as one of the newest; the oldest beyond the limit go."""
+        self._ended.append(run.id)
+        while len(self._ended) > self._keep:
+            gone = self.by_id.pop(self._ended.popleft())
+            del self.id_of[gone.key]
+
+    def page(self, wanted: RunFilter, limit: int, cursor: str | None) -> Page[Run]:
+        """Matching runs, newest first."""
+        before = int(cursor) if cursor is not None else self._last_number + 1
+        found: list[RunRow] = []
+        for run in reversed(self.by_id.values()):
+            if run.sequence < before and _matches(run, wanted):
+                if len(found) == limit:
+                    return Page([row.snapshot() for row in found], str(found[-1].sequence))
+                found.append(run)
+        return Page([row.snapshot() for row in found], None)
+
+    def counts(self, wanted: RunFilter) -> Mapping[RunStatus, int]:
+        """How many occurrences of matching runs stand in each status."""
+        counts: dict[RunStatus, int] = {}
+        for run in self.by_id.values():
+            if _matches(run, wanted):
+                counts[run.status] = counts.get(run.status, 0) + run.count
+        return counts
+
+
+def _matches(run: RunRow, wanted: RunFilter) -> bool:
+    return (
+        run.job.namespace == wanted.namespace
+        and (wanted.job_id is None or run.job.id == wanted.job_id)
+        and (wanted.statuses is None or run.status in wanted.statuses)
+        and (wanted.since is None or run.scheduled_until >= wanted.since)
+        and (wanted.until is None or run.scheduled_at < wanted.until)
+    )
