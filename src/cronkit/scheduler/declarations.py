@@ -35,10 +35,16 @@ class Declarations:
             )
         self._known[spec.id] = self._pending[spec.id] = Declaration(spec, target)
 
-    def take(self) -> list[Declaration]:
-        """The declarations that are not in the store yet; they count as applied from now on."""
-        pending, self._pending = list(self._pending.values()), {}
-        return pending
+    @property
+    def pending(self) -> list[JobSpec]:
+        """The declared jobs that are not in the store yet."""
+        return [declaration.spec for declaration in self._pending.values()]
+
+    def applied(self, spec: JobSpec) -> None:
+        """Note that a declared job is in the store; not if it has been declared anew since."""
+        pending = self._pending.get(spec.id)
+        if pending is not None and pending.spec is spec:
+            del self._pending[spec.id]
 
     @property
     def ids(self) -> KeysView[str]:

@@ -9,14 +9,13 @@ from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from cronkit.clock import Clock, SystemClock
-from cronkit.engine import changes
-from cronkit.errors import ConfigurationError, JobExistsError, JobNotFoundError, LifecycleError, RunNotFoundError
-from cronkit.events import Event, EventBus, JobAdded, JobPaused, JobRemoved, JobResumed, JobUpdated
+from cronkit.errors import ConfigurationError, LifecycleError, RunNotFoundError
+from cronkit.events import Event, EventBus
 from cronkit.executors.coroutine import CoroutineExecutor
 from cronkit.executors.protocol import Executor
 from cronkit.executors.thread import ThreadExecutor
 from cronkit.jobs.ids import IdSource
-from cronkit.jobs.job import Job, JobRow, JobSpec, Revision
+from cronkit.jobs.job import Job, JobSpec, Revision
 from cronkit.jobs.keys import Cause
 from cronkit.jobs.page import Page
 from cronkit.jobs.policies import Defaults, Duration
@@ -27,6 +26,7 @@ from cronkit.jobs.target import Colour, Target
 from cronkit.scheduler.declarations import Declarations
 from cronkit.scheduler.handle import RunHandle, RunWaiters
 from cronkit.scheduler.health import Health
+from cronkit.scheduler.job_writer import JobWriter, not_found, refuse_never
 from cronkit.scheduler.ledger import Ledger, check_limit
 from cronkit.scheduler.options import AnySchedule, JobOptions, SpecReader, Zone
 from cronkit.scheduler.runtime import Parts, Running, Runtime
@@ -39,7 +39,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Listener = TypeVar("Listener", bound=Callable[..., Any])
 
 DRAIN = "25s"
-EXISTS = ("error", "update", "keep")
 
 
 class Scheduler:
@@ -113,9 +112,9 @@ class Scheduler:
 
         def register(function: Function) -> Function:
             target = self._parts.registry.register(function, id)
-            self._parts.declarations.declare(
-                self._reader.read(target, schedule, id or target.name, tz, options), target
-            )
+            spec = self._reader.read(target, schedule, id or target.name, tz, options)
+            refuse_never(spec, self._parts.clock.now())
+            self._parts.declarations.declare(spec, target)
             if self.is_running:
                 self._apply_declarations()
             return function
@@ -156,13 +155,11 @@ class Scheduler:
             JobExistsError: the id is taken, and ``exists="error"``; ConfigurationError, ScheduleError: the job could
             never run as declared.
         """
-        if exists not in EXISTS:
-            raise ConfigurationError(f"exists={exists!r}: give one of {', '.join(map(repr, EXISTS))}")
         known = self._target(target)
         schedule = Manual() if schedule is None else schedule
         spec = self._reader.read(known, schedule, known.name if id is None else id, tz, options)
         self._apply_declarations()
-        return self._put(spec, exists=exists, by=by, declared=False)
+        return self._writer.put(spec, exists, by)
 
     def update(
         self,
@@ -179,14 +176,12 @@ class Scheduler:
             JobNotFoundError: there is no such job; ConfigurationError, ScheduleError: the change cannot be.
         """
 
-        def change(row: JobRow, now: datetime) -> list[RunRow]:
-            spec = self._reader.change(row.spec, self._parts.registry.get(row.spec.target), schedule, tz, options)
-            return changes.update(row, spec, now, by, self._parts.new_id)
+        self._apply_declarations()
 
-        job = self._change(job_id, change)
-        changed = tuple(sorted({*options, *(("schedule",) if schedule is not None else ())}))
-        self._parts.bus.publish(JobUpdated(at=job.updated_at, namespace=self.namespace, job_id=job_id, changed=changed))
-        return job
+        def change(spec: JobSpec) -> JobSpec:
+            return self._reader.change(spec, self._parts.registry.get(spec.target), schedule, tz, options)
+
+        return self._writer.update(job_id, change, by)
 
     def pause(
         self, job_id: str, *, reason: str | None = None, until: datetime | str | None = None, by: str | None = None
@@ -197,11 +192,8 @@ class Scheduler:
             JobNotFoundError: there is no such job; ScheduleError: ``until`` is no date-time.
         """
         end = None if until is None else self._instant(until)
-        job = self._change(job_id, lambda row, now: changes.pause(row, now, reason, end, by, self._parts.new_id))
-        self._parts.bus.publish(
-            JobPaused(at=job.updated_at, namespace=self.namespace, job_id=job_id, reason=reason, until=end, by=by)
-        )
-        return job
+        self._apply_declarations()
+        return self._writer.pause(job_id, reason, end, by)
 
     def resume(self, job_id: str, *, by: str | None = None) -> Job:
         """Let a paused job's schedule go on. The paused time becomes one skipped record; a one-shot in it runs now.
@@ -209,11 +201,8 @@ class Scheduler:
         Raises:
             JobNotFoundError: there is no such job.
         """
-        job = self._change(
-            job_id, lambda row, now: changes.resume(row, now, by, self._parts.new_id) if row.pause else None
-        )
-        self._parts.bus.publish(JobResumed(at=job.updated_at, namespace=self.namespace, job_id=job_id))
-        return job
+        self._apply_declarations()
+        return self._writer.resume(job_id, by)
 
     def remove(self, job_id: str) -> None:
         """Take a job away; what runs may end, what waits is cancelled, and its runs stay in the ledger.
@@ -222,11 +211,7 @@ class Scheduler:
             JobNotFoundError: there is no such job.
         """
         self._apply_declarations()
-        while True:
-            row, now = self._load(job_id), self._parts.clock.now()
-            if self._parts.store.remove(row, changes.remove(row, now, self._parts.new_id), now):
-                break
-        self._parts.bus.publish(JobRemoved(at=now, namespace=self.namespace, job_id=job_id))
+        self._writer.remove(job_id)
 
     def get(self, job_id: str) -> Job:
         """A job as it stands now.
@@ -235,7 +220,7 @@ class Scheduler:
             JobNotFoundError: there is no such job.
         """
         self._apply_declarations()
-        return self._load(job_id).snapshot()
+        return self._writer.load(job_id).snapshot()
 
     def jobs(self, *, tag: str | None = None, limit: int = 50, cursor: str | None = None) -> Page[Job]:
         """A page of jobs, ordered by id, optionally those with a tag."""
@@ -262,7 +247,7 @@ class Scheduler:
             JobNotFoundError: there is no such job; ConfigurationError: the target does not take these arguments.
         """
         self._apply_declarations()
-        row = self._load(job_id)
+        row = self._writer.load(job_id)
         target = self._parts.registry.get(row.spec.target)
         if kwargs and target is not None:
             target.check_arguments(row.spec.args, {**row.spec.kwargs, **kwargs})
@@ -272,7 +257,7 @@ class Scheduler:
         run.kwargs = dict(kwargs) if kwargs else None
         kept = self._parts.store.enqueue(run)
         if kept is None:
-            raise self._not_found(job_id)
+            raise not_found(self.namespace, job_id)
         return RunHandle(kept.id, self._parts.store, self._parts.waiters)
 
     def run_handle(self, run_id: str) -> RunHandle:
@@ -393,53 +378,13 @@ class Scheduler:
         """Put the jobs that decorators declared into the store."""
         if self._parts.declarations:
             with self._lock:
-                for declaration in self._parts.declarations.take():
-                    self._put(declaration.spec, exists="update", by=None, declared=True)
+                for spec in self._parts.declarations.pending:
+                    self._writer.declare(spec)
+                    self._parts.declarations.applied(spec)
 
-    def _put(self, spec: JobSpec, *, exists: str, by: str | None, declared: bool) -> Job:
-        while True:
-            now = self._parts.clock.now()
-            row = self._parts.store.load(self.namespace, spec.id)
-            if row is None:
-                row = changes.create(spec, self.namespace, now, by)
-                if row.next_at is None and not declared and not isinstance(spec.schedule, Manual):
-                    raise ConfigurationError(
-                        f"job {spec.id!r} would never run: {spec.schedule} has no occurrence after {now}{_remedy(spec)}"
-                    )
-                if self._parts.store.insert(row):
-                    self._parts.bus.publish(JobAdded(at=now, namespace=self.namespace, job_id=spec.id))
-                    return row.snapshot()
-            elif exists == "error":
-                raise JobExistsError(
-                    f"there is a job {spec.id!r} already: give another id=, or exists='update' or 'keep'"
-                )
-            elif exists == "keep" or row.spec == spec:
-                return row.snapshot()
-            else:
-                births = changes.update(row, spec, now, by, self._parts.new_id)
-                if self._parts.store.save(row, births):
-                    self._parts.bus.publish(
-                        JobUpdated(at=now, namespace=self.namespace, job_id=spec.id, changed=("declaration",))
-                    )
-                    return row.snapshot()
-
-    def _change(self, job_id: str, change: Callable[[JobRow, datetime], list[RunRow] | None]) -> Job:
-        """Load, change and save a job, again if somebody else was faster; a change of None leaves it as it is."""
-        self._apply_declarations()
-        while True:
-            row = self._load(job_id)
-            births = change(row, self._parts.clock.now())
-            if births is None or self._parts.store.save(row, births):
-                return row.snapshot()
-
-    def _load(self, job_id: str) -> JobRow:
-        row = self._parts.store.load(self.namespace, job_id)
-        if row is None:
-            raise self._not_found(job_id)
-        return row
-
-    def _not_found(self, job_id: str) -> JobNotFoundError:
-        return JobNotFoundError(f"no job {job_id!r} in namespace {self.namespace!r}: jobs() lists those there are")
+    @property
+    def _writer(self) -> JobWriter:
+        return JobWriter(self._parts, self.namespace)
 
     def _instant(self, text: datetime | str) -> datetime:
         return At(text).bind(tz=self._reader.tz).instants[0].astimezone(UTC)
@@ -449,7 +394,3 @@ class Scheduler:
         """The executor whose loop coroutine listeners run on."""
         loop = self._parts.executors["loop"]
         return loop if isinstance(loop, CoroutineExecutor) else CoroutineExecutor()
-
-
-def _remedy(spec: JobSpec) -> str:
-    return "; give a later instant, or 'now' to run it at once" if isinstance(spec.schedule, At) else ""
