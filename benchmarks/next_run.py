@@ -23,7 +23,7 @@ import importlib
 import itertools
 import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from statistics import geometric_mean, median
@@ -82,7 +82,7 @@ def cronkit_library() -> Library:
 
 
 def cronsim_library() -> Library:
-    def run(cron: Any, _: datetime, number: int) -> None:
+    def run(cron: Any, start: datetime, number: int) -> None:
         for _ in range(number):
             next(cron)
 
@@ -92,7 +92,7 @@ def cronsim_library() -> Library:
 def croniter_library() -> Library:
     croniter = importlib.import_module("croniter").croniter
 
-    def run(cron: Any, _: datetime, number: int) -> None:
+    def run(cron: Any, start: datetime, number: int) -> None:
         for _ in range(number):
             cron.get_next()
 
@@ -132,7 +132,7 @@ def timed(work: Callable[[], object]) -> float:
     return (perf_counter() - began) * 1e6
 
 
-def interleaved(jobs: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+def interleaved(jobs: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
     """The median of each job's figures over rounds in which all take turns."""
     figures: dict[str, list[float]] = {name: [] for name in jobs}
     gc.collect()
@@ -172,23 +172,23 @@ def distinct_texts() -> list[str]:
     ]
 
 
+def parse_time(library: Library, texts: list[str], start: datetime) -> float:
+    read = library.read
+
+    def work() -> None:
+        for text in texts:
+            read(text, start)
+
+    return timed(work) / len(texts)
+
+
 def parse_times(libraries: list[Library], rounds: int) -> dict[str, tuple[float, float, int]]:
     """For each peer: cronkit's and the peer's time a text, and how many texts both read."""
     start = start_in("America/New_York")
     ours, found = libraries[0], {}
     for peer in libraries[1:]:
         texts = [text for text in distinct_texts() if reads(peer, text)]
-
-        def read_all(library: Library, texts: list[str] = texts) -> float:
-            read = library.read
-
-            def work() -> None:
-                for text in texts:
-                    read(text, start)
-
-            return timed(work) / len(texts)
-
-        figures = interleaved({lib.name: lambda lib=lib: read_all(lib) for lib in (ours, peer)}, rounds)
+        figures = interleaved({lib.name: partial(parse_time, lib, texts, start) for lib in (ours, peer)}, rounds)
         found[peer.name] = (figures[ours.name], figures[peer.name], len(texts))
     return found
 
@@ -213,22 +213,22 @@ def upcoming_time(text: str, start: datetime) -> float:
     return timed(lambda: cron.upcoming(LISTED, start)) / LISTED
 
 
+def refusal_time(text: str) -> float:
+    def work() -> None:
+        for _ in range(100):
+            try:
+                Cron(text)
+            except ScheduleError:
+                continue
+
+    return timed(work)
+
+
 def refusal_ratio(rounds: int) -> float:
     """The time to refuse what is impossible, divided by the time to read its like."""
-
-    def read(text: str) -> float:
-        def work() -> None:
-            for _ in range(100):
-                try:
-                    Cron(text)
-                except ScheduleError:
-                    continue
-
-        return timed(work)
-
     ratios = []
     for impossible, possible in IMPOSSIBLE:
-        figures = interleaved({text: lambda text=text: read(text) for text in (impossible, possible)}, rounds)
+        figures = interleaved({text: partial(refusal_time, text) for text in (impossible, possible)}, rounds)
         ratios.append(figures[impossible] / figures[possible])
     return geometric_mean(ratios)
 

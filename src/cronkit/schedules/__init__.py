@@ -9,7 +9,7 @@ from cronkit.schedules.calendar_interval import CalendarInterval
 from cronkit.schedules.cron import Cron
 from cronkit.schedules.durations import parse_duration
 from cronkit.schedules.every import Every
-from cronkit.schedules.lint import Finding
+from cronkit.schedules.lint import Finding, Surprise
 from cronkit.schedules.manual import Manual
 from cronkit.schedules.parse import parse_schedule
 from cronkit.schedules.schedule import Schedule
@@ -23,6 +23,7 @@ __all__ = [
     "Finding",
     "Manual",
     "Schedule",
+    "Surprise",
     "parse_duration",
     "parse_schedule",
     "schedule_from_json",

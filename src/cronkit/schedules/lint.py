@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cronkit.clock import utc_now
 from cronkit.schedules.describe import MONTHS, join_words, values_of
+from cronkit.schedules.dialects import DIALECTS
 from cronkit.schedules.fields import CronFields
 from cronkit.schedules.timeline import DAY, MAX_SECOND, MIN_SECOND, Segment, Timeline, timeline_of
 from cronkit.schedules.wallclock import Policy, Readings, owned_from
@@ -163,8 +164,6 @@ def _missing_days(fields: CronFields) -> list[Finding]:
 
 
 def _uneven_steps(text: str, dialect_name: str) -> list[Finding]:
-    from cronkit.schedules.dialects import DIALECTS
-
     dialect = DIALECTS[dialect_name]
     parts = text.split()
     layout = dialect.layouts.get(len(parts))
