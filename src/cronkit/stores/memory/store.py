@@ -24,6 +24,8 @@ from cronkit.jobs.rules import (
 from cronkit.jobs.run import Run, RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.memory.agenda import Agenda
+from cronkit.stores.memory.leases import Leases
+from cronkit.stores.memory.notices import Notices
 from cronkit.stores.memory.records import RunRecords
 from cronkit.stores.memory.waiting import WAITING, WaitingRuns
 from cronkit.stores.protocol import (
@@ -64,12 +66,8 @@ class MemoryStore:
         self._waiting = WaitingRuns()
         self._records = RunRecords(keep_runs)
         self._runs = self._records.by_id
-        self._held_by: dict[str, dict[str, RunRow]] = {}
-        self._leases: dict[str, datetime] = {}
-        self._lost: dict[str, set[str]] = {}
-        self._subscribers: tuple[Subscriber, ...] = ()
-        self._ended: deque[str] = deque()
-        self._cancel_requested = False
+        self._leases = Leases()
+        self._notices = Notices()
 
     def open(self) -> None:
         """Nothing to connect to."""
@@ -90,7 +88,7 @@ class MemoryStore:
             self._jobs[name] = self._by_key[job.key] = job
             self._apply(job, births)
             is_next = self._agenda.is_first(job) or bool(births)
-        self._announce(Change.WORK if is_next else None)
+        self._notices.tell(Change.WORK if is_next else None)
         return True
 
     def load(self, namespace: str, job_id: str) -> JobRow | None:
@@ -111,7 +109,7 @@ class MemoryStore:
             self._apply(job, births)
             for run_id in job.open:
                 self._make_ready(job, self._runs[run_id])
-        self._announce(Change.WORK)
+        self._notices.tell(Change.WORK)
         return True
 
     def remove(self, job: JobRow, births: Sequence[RunRow] = (), now: datetime | None = None) -> bool:
@@ -127,7 +125,7 @@ class MemoryStore:
                 if self._runs[run_id].status in WAITING:
                     self._end(self._runs[run_id], RunStatus.CANCELLED, now, REMOVED_REASON)
             self._forget(row)
-        self._announce()
+        self._notices.tell()
         return True
 
     def _forget(self, job: JobRow) -> None:
@@ -186,7 +184,7 @@ class MemoryStore:
                 if advance.wakes:
                     job.pause = None
                 born += self._apply(job, advance.births)
-        self._announce()
+        self._notices.tell()
         return born
 
     def enqueue(self, run: RunRow) -> RunRow | None:
@@ -199,7 +197,7 @@ class MemoryStore:
             if job is None:
                 return None
             self._bear(job, run)
-        self._announce(Change.WORK)
+        self._notices.tell(Change.WORK)
         return run
 
     def _bear(self, job: JobRow, run: RunRow) -> bool:
@@ -225,7 +223,7 @@ class MemoryStore:
             job.open = (*job.open, run.id)
             self._make_ready(job, run)
         else:
-            self._ended.append(run.id)
+            self._notices.note_ended(run.id)
             self._records.retire(run)
         return True
 
@@ -258,7 +256,7 @@ class MemoryStore:
         now = now or utc_now()
         claimed: list[Claimed] = []
         with self._lock:
-            held = self._held_by.setdefault(node, {})
+            held = self._leases.held_by(node)
             for executor, slots in free.items():
                 while slots and (run := self._waiting.pop(executor, now)) is not None:
                     job = self._by_key.get(run.job)
@@ -281,7 +279,7 @@ class MemoryStore:
             for finish in finishes:
                 run = self._runs.get(finish.run_id)
                 accepted.append(run is not None and self._finish(run, finish))
-        self._announce()
+        self._notices.tell()
         return accepted
 
     def _finish(self, run: RunRow, finish: Finish) -> bool:
@@ -297,7 +295,7 @@ class MemoryStore:
         elif (job := self._by_key.get(run.job)) is None:
             self._end(run, RunStatus.CANCELLED, finish.at, REMOVED_REASON)
         else:
-            self._let_go(run)
+            self._leases.let_go(run)
             run.move(RunStatus.RETRYING)
             run.due_at = finish.retry_at
             self._make_ready(job, run)
@@ -310,7 +308,7 @@ class MemoryStore:
                 run = self._runs.get(run_id)
                 if run is not None and run.occupied:
                     self._vacate(run)
-        self._announce(Change.WORK)
+        self._notices.tell(Change.WORK)
 
     def report(self, run_id: str, fence: int, fraction: float, note: str | None) -> bool:
         """See ``RunQueue``."""
@@ -329,13 +327,13 @@ class MemoryStore:
                 return None
             self._cancel(run, reason, now or utc_now())
             status = run.status
-        self._announce(Change.WORK)
+        self._notices.tell(Change.WORK)
         return status
 
     def _cancel(self, run: RunRow, reason: str, now: datetime) -> None:
         if run.status is RUNNING:
             run.cancel_requested, run.reason = True, reason
-            self._cancel_requested = True
+            self._notices.note_cancelling()
         elif run.status.is_open:
             self._end(run, RunStatus.CANCELLED, now, reason)
 
@@ -343,26 +341,20 @@ class MemoryStore:
         """See ``RunQueue``."""
         now = now or utc_now()
         with self._lock:
-            self._leases[node] = now + lease
-            held = self._held_by.get(node, {})
-            cancel = {run.id: run.reason or "cancelled" for run in held.values() if run.cancel_requested}
-            return Renewal(frozenset(self._lost.pop(node, ())), cancel)
+            return self._leases.renew(node, now + lease)
 
     def reap(self, now: datetime | None) -> list[RunRow]:
         """See ``RunQueue``."""
         now = now or utc_now()
         taken: list[RunRow] = []
         with self._lock:
-            for node in [node for node, until in self._leases.items() if until < now]:
-                del self._leases[node]
-                for run in list(self._held_by.pop(node, {}).values()):
-                    if run.occupied:
-                        self._vacate(run)
-                        continue
-                    self._lost.setdefault(node, set()).add(run.id)
+            for run in self._leases.expire(now):
+                if run.occupied:
+                    self._vacate(run)
+                else:
                     self._take_back(run, now)
                     taken.append(run)
-        self._announce()
+        self._notices.tell()
         return taken
 
     def _take_back(self, run: RunRow, now: datetime) -> None:
@@ -389,7 +381,7 @@ class MemoryStore:
         run.move(status)
         run.finished_at = at
         run.reason = reason
-        self._ended.append(run.id)
+        self._notices.note_ended(run.id)
         job = self._by_key.get(run.job)
         if job is not None:
             job.counters[status] = job.counters.get(status, 0) + 1
@@ -403,13 +395,9 @@ class MemoryStore:
 
     def _retire(self, run: RunRow) -> None:
         """Let an ended run, whose thread has returned too, out of its job's gate and into retention."""
-        self._let_go(run)
+        self._leases.let_go(run)
         self._open_gate(run)
         self._records.retire(run)
-
-    def _let_go(self, run: RunRow) -> None:
-        if run.node is not None:
-            self._held_by.get(run.node, {}).pop(run.id, None)
 
     # -- the gate -----------------------------------------------------------------------------------------------------
 
@@ -461,31 +449,6 @@ class MemoryStore:
         with self._lock:
             return self._records.counts(RunFilter(namespace=namespace, job_id=job_id))
 
-    # -- subscribers --------------------------------------------------------------------------------------------------
-
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """See ``RunQueue``."""
-        with self._lock:
-            self._subscribers = (*self._subscribers, subscriber)
-
-        def end() -> None:
-            with self._lock:
-                self._subscribers = tuple(other for other in self._subscribers if other is not subscriber)
-
-        return end
-
-    def _announce(self, change: Change | None = None) -> None:
-        """Tell the subscribers of a change, and of what was ended or asked to end; called without the lock."""
-        while self._ended:
-            ended = self._ended.popleft()
-            for subscriber in self._subscribers:
-                subscriber(Change.FINISHED, ended)
-        if self._cancel_requested:
-            self._cancel_requested = False
-            self._tell(Change.CANCEL)
-        if change is not None:
-            self._tell(change)
-
-    def _tell(self, change: Change) -> None:
-        for subscriber in self._subscribers:
-            subscriber(change, None)
+        return self._notices.subscribe(subscriber)
