@@ -5,7 +5,7 @@ change, to be written with it.
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from cronkit.engine.planner import (
     INSTANT,
@@ -15,6 +15,7 @@ from cronkit.engine.planner import (
     due_time,
     is_one_shot,
     next_after,
+    queued,
     refused,
 )
 from cronkit.jobs.job import JobRow, JobSpec, Pause, Revision
@@ -25,6 +26,7 @@ from cronkit.jobs.status import RunStatus
 
 HISTORY_LIMIT = 100
 """How many of a job's newest revisions are kept."""
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 JUST_PAST = timedelta(minutes=1)
 """A one-shot no further than this in the past when it is added is late, not meaningless: it runs."""
 
@@ -40,18 +42,19 @@ def create(spec: JobSpec, namespace: str, now: datetime, by: str | None) -> JobR
 def update(job: JobRow, spec: JobSpec, now: datetime, by: str | None, new_id: NewId) -> list[RunRow]:
     """Give a job another declaration.
 
-    A new schedule counts from ``now``, after the old one's occurrences are accounted for: it never causes a
-    catch-up. An unchanged one goes on where it stands, and so does a symbolic "now": it was the job's creation.
+    A new schedule counts from ``now``, or from where the old one has come to if the clock was set back since: it never
+    causes a catch-up, and repeats nothing. An unchanged one goes on where it stands, and so does a symbolic "now": it
+    was the job's creation.
     """
     births: list[RunRow] = []
     born = _bound(spec, job.created_at)
     spec = born if born.schedule == job.spec.schedule else _bound(spec, now)
     rescheduled = spec.schedule != job.spec.schedule
     if rescheduled:
-        births = _account(job, now, new_id)
+        births = _account(job, now, new_id) + _bear_early(job, now, new_id)
     job.spec = spec
     if rescheduled:
-        _start_schedule(job, now)
+        _start_schedule(job, now, accounted=job.watermark)
     elif job.next_at is not None:
         job.next_due = due_time(spec, job.next_at, next_after(spec.schedule, job.next_at))
     if job.pause is not None:
@@ -107,10 +110,22 @@ def _account(job: JobRow, now: datetime, new_id: NewId) -> list[RunRow]:
     return births
 
 
-def _start_schedule(job: JobRow, now: datetime) -> None:
+def _bear_early(job: JobRow, now: datetime, new_id: NewId) -> list[RunRow]:
+    """A run for the occurrence whose time has come and whose spread or jitter has not: it is still to start then."""
+    if job.pause is not None or job.next_at is None or job.next_at > now:
+        return []
+    job.watermark = job.next_at
+    return [
+        queued(
+            job, job.next_at, due_time(job.spec, job.next_at, next_after(job.spec.schedule, job.next_at)), now, new_id
+        )
+    ]
+
+
+def _start_schedule(job: JobRow, now: datetime, accounted: datetime = LONG_AGO) -> None:
     schedule = job.spec.schedule
     before = now - JUST_PAST if is_one_shot(schedule) else now
-    job.watermark = before - INSTANT
+    job.watermark = max(before - INSTANT, accounted)
     job.next_at = next_after(schedule, job.watermark)
     job.next_due = None
     if job.next_at is not None:

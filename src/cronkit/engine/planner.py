@@ -76,7 +76,7 @@ def account_due(job: JobRow, now: datetime, new_id: NewId) -> Accounted:
     spec = job.spec
     following = next_after(spec.schedule, first)
     if (following is None or following > now >= first) and spec.policies.is_plain:  # nearly every fire: 2 us less
-        return [_queued(job, first, first, now, new_id)], first, following, following
+        return [queued(job, first, first, now, new_id)], first, following, following
     due = due_time(spec, first, following)
     if due > now:
         return [], job.watermark, first, due
@@ -113,7 +113,7 @@ def _births(
     if policy.kind is MissedKind.LATEST:
         if policy.within is not None and now - due > policy.within:
             return [refused(job, RunStatus.MISSED, first, last, count, LATE_REASON, now, new_id)]
-        run = _queued(job, last, due, now, new_id)
+        run = queued(job, last, due, now, new_id)
         if count == 1:
             return [run]
         before = _previous(job.spec.schedule, last) or first
@@ -124,7 +124,7 @@ def _births(
         return _several(job, first, last, count, policy.limit, LIMIT_REASON, None, now, new_id)
     oldest = now - (policy.within or ZERO)
     if count == 1 and (due >= oldest or is_one_shot(job.spec.schedule)):
-        return [_queued(job, last, due, now, new_id)]
+        return [queued(job, last, due, now, new_id)]
     return _several(job, first, last, count, ON_TIME_LIMIT, LATE_REASON, oldest, now, new_id)
 
 
@@ -148,7 +148,7 @@ def _several(
         due = due_time(job.spec, occurrence, following)
         if oldest is not None and due < oldest:
             break
-        run = _queued(job, occurrence, due, now, new_id)
+        run = queued(job, occurrence, due, now, new_id)
         if policies.missed.kind is MissedKind.ALL and count > 1 and run.overlap is not Overlap.ALLOW:
             run.overlap = Overlap.QUEUE  # "all" means all: late ones wait for each other
         runs.append(run)
@@ -170,7 +170,7 @@ def account_paused(job: JobRow, until: datetime, new_id: NewId) -> Accounted:
     if first > until:
         return [], job.watermark, first, _next_due(job.spec, first)
     if is_one_shot(schedule):
-        return [_queued(job, first, first, until, new_id)], first, None, None
+        return [queued(job, first, first, until, new_id)], first, None, None
     last = _previous(schedule, until + INSTANT) or first
     count = schedule.count(first, last + INSTANT)
     births = [refused(job, RunStatus.SKIPPED, first, last, count, PAUSED_REASON, until, new_id)]
@@ -183,7 +183,8 @@ def is_one_shot(schedule: Schedule) -> bool:
     return isinstance(schedule, At) and len(schedule.instants) == 1
 
 
-def _queued(job: JobRow, scheduled_at: datetime, due_at: datetime, now: datetime, new_id: NewId) -> RunRow:
+def queued(job: JobRow, scheduled_at: datetime, due_at: datetime, now: datetime, new_id: NewId) -> RunRow:
+    """A run that waits for its due time."""
     overlap = job.spec.policies.overlap
     return RunRow(new_id(), job.key, Cause.SCHEDULE, scheduled_at, due_at, "", RunStatus.QUEUED, now, overlap)
 
