@@ -38,8 +38,12 @@ class EngineThread:
         self._thread.start()
 
     def stop(self, drain: timedelta) -> int:
-        """Claim nothing more, give what runs ``drain`` to end, then cancel it; return how many runs were left."""
-        self._drain_until = self._clock.monotonic() + drain.total_seconds()
+        """Claim nothing more, give what runs ``drain`` to end, then cancel it; return how many runs were left.
+
+        Called again, it shortens the drain but never lengthens it.
+        """
+        until = self._clock.monotonic() + drain.total_seconds()
+        self._drain_until = until if self._drain_until is None else min(until, self._drain_until)
         self._stopping.set()
         self._engine.alarm.ring()
         self._thread.join()

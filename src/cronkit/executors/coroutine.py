@@ -86,6 +86,11 @@ class CoroutineExecutor:
             coroutine.close()
         self._started().run(coroutine)
 
+    @property
+    def is_on_its_loop(self) -> bool:
+        """Whether the caller runs on this executor's loop, and would hold up whatever else does."""
+        return self._service is not None and self._service.is_here
+
     def cancel(self, attempt: Attempt) -> None:
         """Cancel the attempt's task, if it has not ended; its ``cancel_reason`` is set already."""
         if self._service is not None:
@@ -142,9 +147,13 @@ class _Service:
     def cancel(self, attempt: Attempt) -> None:
         self._feed.cancel(attempt)
 
-    def close(self, drain: timedelta) -> int:
+    @property
+    def is_here(self) -> bool:
         loop = self._feed.loop
-        if loop is not None and loop.thread_id == threading.get_ident():
+        return loop is not None and loop.thread_id == threading.get_ident()
+
+    def close(self, drain: timedelta) -> int:
+        if self.is_here:
             raise LifecycleError("shutdown() waits for the loop it was called on: call it from another thread")
         drained = self._drained = threading.Event()
         if self._in_flight:

@@ -1,11 +1,11 @@
 """The scheduler for applications that live on an event loop: the same verbs, awaitable."""
 
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack
 from datetime import datetime
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, Unpack, cast
+from typing import Any, ParamSpec, Self, TypeVar, Unpack, cast, overload
 
 from cronkit.clock import Clock
 from cronkit.events import Event
@@ -16,10 +16,11 @@ from cronkit.jobs.page import Page
 from cronkit.jobs.policies import Defaults, Duration
 from cronkit.jobs.run import Run
 from cronkit.jobs.status import RunStatus
-from cronkit.scheduler.handle import RunHandle, Seconds, refuse_inside_a_run, seconds, value_of
+from cronkit.scheduler.handle import RunHandle, Seconds, not_ended, refuse_inside_a_run, seconds, value_of
 from cronkit.scheduler.health import Health
 from cronkit.scheduler.ledger import Ledger
 from cronkit.scheduler.options import AnySchedule, JobOptions, Zone
+from cronkit.scheduler.runtime import drain_time
 from cronkit.scheduler.scheduler import DRAIN, Function, Listener, Scheduler
 from cronkit.stores.protocol import JobStore
 
@@ -102,7 +103,13 @@ class AsyncScheduler:
         """See ``Scheduler.job``."""
         return self._sync.job(schedule, id=id, tz=tz, **options)
 
-    def target(self, function: Function | None = None, *, name: str | None = None) -> Any:
+    @overload
+    def target(self, function: Function, *, name: str | None = None) -> Function: ...
+    @overload
+    def target(self, function: None = None, *, name: str | None = None) -> Callable[[Function], Function]: ...
+    def target(
+        self, function: Function | None = None, *, name: str | None = None
+    ) -> Function | Callable[[Function], Function]:
         """See ``Scheduler.target``."""
         return self._sync.target(function, name=name)
 
@@ -191,8 +198,10 @@ class AsyncScheduler:
         """Start the engine in a thread of its own; coroutine jobs run on this loop until ``stop``.
 
         Raises:
-            LifecycleError: it runs already.
+            LifecycleError: it runs already, or did when this process was forked.
         """
+        self._sync._check_process()
+        self._sync._check_idle()
         async with AsyncExitStack() as exits:
             await exits.enter_async_context(self._loop.serving())
             await self._call(self._sync.start)
@@ -202,6 +211,8 @@ class AsyncScheduler:
         """See ``Scheduler.stop``; call it in the task that called ``start``."""
         import anyio
 
+        drain_time(drain)
+        refuse_inside_a_run("stop()")
         exits, self._exits = self._exits, None
         with anyio.CancelScope(shield=True):  # a host that is being cancelled still gets its drain
             left = await self._call(self._sync.stop, drain=drain)
@@ -210,20 +221,26 @@ class AsyncScheduler:
         return left
 
     async def run(self, *, drain: Duration = DRAIN) -> None:
-        """Run until SIGINT or SIGTERM, then drain; a second signal stops at once."""
+        """Run until SIGINT or SIGTERM, then drain; a second signal stops at once.
+
+        Raises:
+            LifecycleError: it runs already.
+        """
         import signal
 
         import anyio
 
-        async with self._running():
-            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-                async for _ in signals:
-                    break
+        drain_time(drain)
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            await self.start()
+            try:
+                await anext(signals)
                 async with anyio.create_task_group() as group:
                     group.start_soon(self._drain, drain, group.cancel_scope)
-                    async for _ in signals:
-                        await self._call(self._sync.stop, drain="0s")
-                        break
+                    await anext(signals)
+                    await self._call(self._sync.stop, drain="0s")
+            finally:
+                await self.stop(drain=drain)
 
     async def _drain(self, drain: Duration, scope: Any) -> None:
         await self._call(self._sync.stop, drain=drain)
@@ -232,14 +249,6 @@ class AsyncScheduler:
     def health(self) -> Health:
         """See ``Scheduler.health``."""
         return self._sync.health()
-
-    @asynccontextmanager
-    async def _running(self) -> AsyncIterator[None]:
-        await self.start()
-        try:
-            yield
-        finally:
-            await self.stop()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -276,7 +285,7 @@ class AsyncRunHandle:
         """See ``RunHandle.status``."""
         return (await self.run()).status
 
-    async def result(self, timeout: Seconds | None = None) -> object:
+    async def result(self, timeout: Seconds | None = None) -> Any:
         """See ``RunHandle.result``."""
         import anyio
 
@@ -284,10 +293,12 @@ class AsyncRunHandle:
         ended, call_here = anyio.Event(), _caller_into_this_loop()
         forget = self._handle.call_when_ended(lambda: call_here(ended.set))
         try:
-            with anyio.fail_after(seconds(timeout)):
+            with anyio.move_on_after(seconds(timeout)):
                 await ended.wait()
         finally:
             forget()
+        if not ended.is_set():
+            raise not_ended(await self.run(), timeout)
         return value_of(await self.run())
 
 

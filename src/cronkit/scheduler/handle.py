@@ -1,10 +1,13 @@
-"""A handle on one run: look at it, wait for it, cancel it."""
+"""A handle on one run: look at it, wait for it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import Any
 
 from cronkit.errors import LifecycleError, RunError, RunNotFoundError
+from cronkit.executors.coroutine import CoroutineExecutor
+from cronkit.executors.protocol import Executor
 from cronkit.jobs.attempt import current_attempt
 from cronkit.jobs.run import Run
 from cronkit.jobs.status import RunStatus
@@ -15,13 +18,27 @@ Seconds = float | str | timedelta
 
 
 class RunWaiters:
-    """Wakes whoever waits for a run of this store to end."""
+    """Wakes whoever waits for a run of this store to end, and refuses to let the scheduler wait for itself."""
 
-    def __init__(self, store: JobStore) -> None:
+    def __init__(self, store: JobStore, executors: Iterable[Executor] = ()) -> None:
         self._store = store
+        self._executors = executors
         self._lock = threading.Lock()
         self._waiting: dict[str, list[Callable[[], object]]] = {}
         self._unsubscribe: Callable[[], None] | None = None
+
+    def refuse_inside(self, verb: str) -> None:
+        """Refuse a verb that waits for runs where none could go on meanwhile.
+
+        Raises:
+            LifecycleError: the caller is inside a run, or on the loop of the scheduler's own coroutines.
+        """
+        refuse_inside_a_run(verb)
+        if any(isinstance(each, CoroutineExecutor) and each.is_on_its_loop for each in self._executors):
+            raise LifecycleError(
+                f"{verb} was called on the loop that runs the scheduler's coroutines, which would stand still: "
+                "call it from another thread"
+            )
 
     def call_when_ended(self, run_id: str, callback: Callable[[], object]) -> Callable[[], None]:
         """Call ``callback`` once the run has ended, at once if it has; return what takes that back."""
@@ -85,21 +102,22 @@ class RunHandle:
         """Call ``callback`` in whatever thread once the run has ended, at once if it has; return what undoes that."""
         return self._waiters.call_when_ended(self.id, callback)
 
-    def result(self, timeout: Seconds | None = None) -> object:
+    def result(self, timeout: Seconds | None = None) -> Any:
         """Wait for the run to end and return the target's value.
 
         ``timeout`` is a number of seconds, or a duration; None waits for as long as it takes.
 
         Raises:
             RunError: the run ended without a value; TimeoutError: it has not ended in time;
-            LifecycleError: called from inside a run, which would wait for a slot that it holds itself.
+            LifecycleError: called from inside a run, which would wait for a slot that it holds itself, or from the
+            loop that runs the scheduler's coroutines.
         """
-        refuse_inside_a_run("result()")
+        self._waiters.refuse_inside("result()")
         ended = threading.Event()
         forget = self.call_when_ended(ended.set)
         try:
             if not ended.wait(seconds(timeout)):
-                raise TimeoutError(f"run {self.id} has not ended within {timeout} s; it is {self.status}")
+                raise not_ended(self.run(), timeout)
         finally:
             forget()
         return value_of(self.run())
@@ -116,11 +134,17 @@ def refuse_inside_a_run(verb: str) -> None:
     """Raise LifecycleError where waiting for a run could wait for itself."""
     if current_attempt.get(None) is not None:
         raise LifecycleError(
-            f"{verb} was called inside a run, where it could wait for itself: trigger the other job and return"
+            f"{verb} was called inside a run, where it could wait for itself: let the run return, "
+            "and call it from the application, or listen for the event"
         )
 
 
-def value_of(run: Run) -> object:
+def not_ended(run: Run, timeout: Seconds | None) -> TimeoutError:
+    """The error that says that a run goes on; waiting for it again is no harm."""
+    return TimeoutError(f"run {run.id} of job {run.job_id!r} has not ended within {timeout}; it is {run.status}")
+
+
+def value_of(run: Run) -> Any:
     """What an ended run's target returned.
 
     Raises:

@@ -2,8 +2,10 @@
 
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -13,11 +15,17 @@ from cronkit.engine.engine import Engine
 from cronkit.engine.thread import EngineThread
 from cronkit.errors import LifecycleError
 from cronkit.events import EventBus, SchedulerStarted, SchedulerStopped, SchedulerStopping
+from cronkit.executors.coroutine import CoroutineExecutor
 from cronkit.executors.protocol import Executor
+from cronkit.jobs.policies import Duration
 from cronkit.jobs.registry import Registry
 from cronkit.scheduler.declarations import Declarations
 from cronkit.scheduler.handle import RunWaiters
+from cronkit.schedules import parse_duration
 from cronkit.stores.protocol import JobStore, Scope
+
+LISTENERS_GRACE = timedelta(seconds=1)
+"""How long a stop waits for listeners to deal with the last events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +66,8 @@ class Runtime:
         self._parts = parts
         self._pid = os.getpid()
         self._unsubscribe: Callable[[], None] | None = None
+        self._is_stopping = self._has_ended = False
+        self._ending = threading.Lock()
         self.engine = Engine(
             store=parts.store,
             executors=parts.executors,
@@ -77,33 +87,60 @@ class Runtime:
         return self._pid == os.getpid()
 
     def start(self) -> None:
-        """Start the executors and the engine's thread."""
+        """Start the executors and the engine's thread; if one will not, none is left running."""
         if self._parts.store.capabilities.scope is Scope.PROCESS:
             _warn_of_several_workers()
-        for executor in self._parts.executors.values():
-            executor.start()
-        self._unsubscribe = self._parts.store.subscribe(self.engine.wake)
-        self._thread.start()
+        try:
+            for executor in self._parts.executors.values():
+                executor.start()
+                if isinstance(executor, CoroutineExecutor):
+                    self._parts.bus.run_coroutine = executor.run_coroutine
+            self._unsubscribe = self._parts.store.subscribe(self.engine.wake)
+            self._thread.start()
+        except BaseException:
+            self._take_apart()
+            raise
         self._parts.bus.publish(SchedulerStarted(at=self._parts.clock.now()))
 
     def stop(self, drain: timedelta) -> int:
         """Claim nothing more, let runs end for up to ``drain``, cancel the rest; return how many were left running.
+
+        Called again while it goes on, it waits for the same end, no longer than the shorter drain.
 
         Raises:
             LifecycleError: called from the engine's own thread.
         """
         if self._thread.is_engine_thread:
             raise LifecycleError("stop() was called on the engine's own thread: call it from another")
-        parts = self._parts
-        parts.bus.publish(SchedulerStopping(at=parts.clock.now()))
+        bus, now = self._parts.bus, self._parts.clock.now
+        if not self._is_stopping:
+            self._is_stopping = True
+            bus.publish(SchedulerStopping(at=now()))
         left = self._thread.stop(drain)
+        with self._ending:
+            if not self._has_ended:
+                bus.publish(SchedulerStopped(at=now(), left_running=left))
+                bus.close(LISTENERS_GRACE)  # while there is a loop for listeners that are coroutine functions
+                self._take_apart()
+                self._has_ended = True
+        return left
+
+    def _take_apart(self) -> None:
         if self._unsubscribe is not None:
             self._unsubscribe()
-        for executor in parts.executors.values():
-            executor.shutdown(timedelta())
-        parts.bus.publish(SchedulerStopped(at=parts.clock.now(), left_running=left))
-        parts.bus.drain(timedelta(seconds=1))
-        return left
+        self._parts.bus.run_coroutine = None
+        with ExitStack() as stack:  # each is shut down, whatever another raises
+            for executor in self._parts.executors.values():
+                stack.callback(executor.shutdown, timedelta())
+
+
+def drain_time(drain: Duration) -> timedelta:
+    """How long a drain may take; none at all is a duration here.
+
+    Raises:
+        ScheduleError: it is no duration.
+    """
+    return timedelta() if drain in ("0s", timedelta()) else parse_duration(drain)
 
 
 def _warn_of_several_workers() -> None:

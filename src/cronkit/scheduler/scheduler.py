@@ -1,14 +1,13 @@
 """The scheduler: the public verbs. It holds no rule; the layers below decide."""
 
-import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from types import FrameType, TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack, overload
 
-from cronkit.clock import Clock, SystemClock
+from cronkit.clock import Alarm, Clock, SystemClock
 from cronkit.errors import ConfigurationError, LifecycleError, RunNotFoundError
 from cronkit.events import Event, EventBus
 from cronkit.executors.coroutine import CoroutineExecutor
@@ -29,7 +28,8 @@ from cronkit.scheduler.health import Health
 from cronkit.scheduler.job_writer import JobWriter, not_found, refuse_never
 from cronkit.scheduler.ledger import Ledger, check_limit
 from cronkit.scheduler.options import AnySchedule, JobOptions, SpecReader, Zone
-from cronkit.scheduler.runtime import Parts, Running, Runtime
+from cronkit.scheduler.runtime import Parts, Running, Runtime, drain_time
+from cronkit.scheduler.stop_signals import StopSignals
 from cronkit.schedules import At, Manual, parse_duration
 from cronkit.schedules.zones import resolve_zone
 from cronkit.stores import open_store
@@ -74,10 +74,11 @@ class Scheduler:
                 f"cluster=True needs a store that several hosts share; {type(opened).__name__} "
                 f"reaches one {opened.capabilities.scope}"
             )
+        known: dict[str, Executor] = {"default": ThreadExecutor(), "loop": CoroutineExecutor(), **(executors or {})}
         self._parts = Parts(
             store=opened,
-            waiters=RunWaiters(opened),
-            executors={"default": ThreadExecutor(), "loop": CoroutineExecutor(), **(executors or {})},
+            waiters=RunWaiters(opened, known.values()),
+            executors=known,
             registry=Registry(),
             declarations=Declarations(),
             bus=EventBus(),
@@ -88,6 +89,7 @@ class Scheduler:
         )
         self._lock = threading.RLock()
         self._runtime: Running | None = None
+        self._ended = Alarm()
         self._reader = SpecReader(
             tz=resolve_zone(tz),
             defaults=(defaults or Defaults()).policies(),
@@ -121,7 +123,13 @@ class Scheduler:
 
         return register
 
-    def target(self, function: Function | None = None, *, name: str | None = None) -> Any:
+    @overload
+    def target(self, function: Function, *, name: str | None = None) -> Function: ...
+    @overload
+    def target(self, function: None = None, *, name: str | None = None) -> Callable[[Function], Function]: ...
+    def target(
+        self, function: Function | None = None, *, name: str | None = None
+    ) -> Function | Callable[[Function], Function]:
         """Decorate a function to be a target without a schedule, for jobs that are added at run time."""
 
         def register(function: Function) -> Function:
@@ -272,6 +280,7 @@ class Scheduler:
         Raises:
             RunNotFoundError: there is no such run.
         """
+        self._check_process()
         status = self._parts.store.request_cancel(run_id, reason, self._parts.clock.now())
         if status is None:
             raise RunNotFoundError(f"no run {run_id!r}: it was removed by retention, or belongs to another store")
@@ -288,47 +297,55 @@ class Scheduler:
         """Start the engine in a thread of its own, and return.
 
         Raises:
-            LifecycleError: it runs already.
+            LifecycleError: it runs already, or did when this process was forked.
         """
+        self._check_process()
         with self._lock:
-            if self.is_running:
-                raise LifecycleError("this scheduler runs, or is simulated, already: stop() it first, or make another")
+            self._check_idle()
             self._parts.store.open()
             runtime = self._runtime = Runtime(self._parts)
-            self._apply_declarations()
-            self._parts.bus.run_coroutine = self._coroutines.run_coroutine
-            runtime.start()
+            try:
+                self._apply_declarations()
+                runtime.start()
+            except BaseException:
+                self._runtime = None
+                raise
 
     def stop(self, *, drain: Duration = DRAIN) -> int:
         """Claim nothing more, let runs end for up to ``drain``, cancel the rest; return how many were left running.
 
-        Stopping a scheduler that does not run does nothing.
+        Stopping a scheduler that does not run does nothing. One that is being stopped already is waited for, no
+        longer than the shorter ``drain``; "0s" waits for no run.
+
+        Raises:
+            LifecycleError: called from inside a run, or from the loop that runs the scheduler's coroutines.
         """
-        with self._lock:
-            runtime, self._runtime = self._runtime, None
+        limit = drain_time(drain)
+        runtime = self._runtime
         if runtime is None or not runtime.is_of_this_process:
             return 0
-        return runtime.stop(parse_duration(drain) if drain not in ("0s", timedelta()) else timedelta())
+        self._parts.waiters.refuse_inside("stop()")
+        left = runtime.stop(limit)
+        with self._lock:
+            if self._runtime is runtime:
+                self._runtime = None
+        self._ended.ring()
+        return left
 
     def run(self, *, drain: Duration = DRAIN) -> None:
-        """Run in the foreground until SIGINT or SIGTERM, then drain; a second signal stops at once."""
-        asked = threading.Event()
+        """Run in the foreground until SIGINT, SIGTERM or ``stop``, then drain; a second signal stops at once.
 
-        def ask(signum: int, frame: FrameType | None) -> None:
-            if asked.is_set():
-                raise KeyboardInterrupt
-            asked.set()
-
-        previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
+        Raises:
+            LifecycleError: it runs already, or this is not the main thread, which alone receives signals.
+        """
+        drain_time(drain)
+        with StopSignals(self._ended) as signals:
             self.start()
-            asked.wait()
-            self.stop(drain=drain)
-        except KeyboardInterrupt:
-            self.stop(drain="0s")
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+            try:
+                signals.wait(unless=lambda: not self.is_running)
+                self.stop(drain=drain)
+            except KeyboardInterrupt:
+                self.stop(drain="0s")
 
     def health(self) -> Health:
         """How the scheduler is doing, from memory alone: no question to the store."""
@@ -354,14 +371,25 @@ class Scheduler:
             LifecycleError: the scheduler runs.
         """
         with self._lock:
-            if self.is_running:
-                raise LifecycleError("this scheduler runs, or is simulated, already: stop() it first, or make another")
+            self._check_idle()
             original, self._parts, self._runtime = self._parts, parts, runtime
         try:
             yield
         finally:
             with self._lock:
                 self._parts, self._runtime = original, None
+
+    def _check_idle(self) -> None:
+        if self.is_running:
+            raise LifecycleError("this scheduler runs, or is simulated, already: stop() it first, or make another")
+
+    def _check_process(self) -> None:
+        """Refuse to work in a child of the process that runs the scheduler: its threads and locks stayed there."""
+        if self._runtime is not None and not self._runtime.is_of_this_process:
+            raise LifecycleError(
+                "this process was forked from one that ran this scheduler, whose threads did not come along: "
+                "make and start a Scheduler in each process, after the fork (gunicorn: in post_fork)"
+            )
 
     def _target(self, target: Callable[..., Any] | str) -> Target:
         if not isinstance(target, str):
@@ -375,7 +403,8 @@ class Scheduler:
         return known
 
     def _apply_declarations(self) -> None:
-        """Put the jobs that decorators declared into the store."""
+        """Put the jobs that decorators declared into the store; each verb that asks it begins with this."""
+        self._check_process()
         if self._parts.declarations:
             with self._lock:
                 for spec in self._parts.declarations.pending:
@@ -388,9 +417,3 @@ class Scheduler:
 
     def _instant(self, text: datetime | str) -> datetime:
         return At(text).bind(tz=self._reader.tz).instants[0].astimezone(UTC)
-
-    @property
-    def _coroutines(self) -> CoroutineExecutor:
-        """The executor whose loop coroutine listeners run on."""
-        loop = self._parts.executors["loop"]
-        return loop if isinstance(loop, CoroutineExecutor) else CoroutineExecutor()
