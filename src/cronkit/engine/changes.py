@@ -20,7 +20,7 @@ from cronkit.engine.planner import (
 )
 from cronkit.jobs.job import JobRow, JobSpec, Pause, Revision
 from cronkit.jobs.keys import JobKey
-from cronkit.jobs.rules import REMOVED_REASON
+from cronkit.jobs.rules import REMOVED_REASON, is_spent
 from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
 
@@ -47,13 +47,16 @@ def update(job: JobRow, spec: JobSpec, now: datetime, by: str | None, new_id: Ne
     was the job's creation.
     """
     births: list[RunRow] = []
+    was_spent = is_spent(job.spec.policies, job.spawned)
     born = _bound(spec, job.created_at)
     spec = born if born.schedule == job.spec.schedule else _bound(spec, now)
     rescheduled = spec.schedule != job.spec.schedule
     if rescheduled:
         births = _account(job, now, new_id) + _bear_early(job, now, new_id)
     job.spec = spec
-    if rescheduled:
+    if is_spent(spec.policies, job.spawned):
+        job.next_at = job.next_due = None
+    elif rescheduled or was_spent:
         _start_schedule(job, now, accounted=job.watermark)
     elif job.next_at is not None:
         job.next_due = due_time(spec, job.next_at, next_after(spec.schedule, job.next_at))

@@ -85,6 +85,8 @@ class MemoryStore:
                 return False
             self._generation += 1
             job.key = JobKey(*name, self._generation)
+            for run in births:
+                run.job = job.key
             self._jobs[name] = self._by_key[job.key] = job
             self._apply(job, births)
             is_next = self._agenda.is_first(job) or bool(births)
@@ -103,7 +105,9 @@ class MemoryStore:
             current = self._current(job.key, job.revision)
             if current is None:
                 return False
-            job.counters, job.open, job.last_refusal = current.counters, current.open, current.last_refusal
+            job.counters, job.open = current.counters, current.open
+            # A record stands for occurrences of one schedule, so that they can be told from its ends.
+            job.last_refusal = current.last_refusal if job.spec.schedule == current.spec.schedule else None
             current.revision = GONE
             self._jobs[job.key.namespace, job.key.id] = self._by_key[job.key] = job
             self._apply(job, births)
@@ -170,7 +174,8 @@ class MemoryStore:
         """See ``RunQueue``."""
         now = now or utc_now()
         with self._lock:
-            return self._agenda.take(now, limit, targets)
+            # Copies: another node may advance them while this one plans.
+            return [job.copy() for job in self._agenda.take(now, limit, targets)]
 
     def claim_due(self, advances: Sequence[Advance], now: datetime | None) -> list[RunRow]:
         """See ``RunQueue``."""
@@ -201,9 +206,9 @@ class MemoryStore:
         return run
 
     def _bear(self, job: JobRow, run: RunRow) -> bool:
-        """Add a newborn run; False if its occurrence has one already."""
+        """Add a newborn run; False if its occurrence has one already, or its job has had its ``max_runs``."""
         key = run.key
-        if key in self._records.id_of:
+        if key in self._records.id_of or (run.cause is SCHEDULE and is_spent(job.spec.policies, job.spawned)):
             return False
         if job.open and run.status is QUEUED:
             self._apply_overlap(job, run)
@@ -257,10 +262,14 @@ class MemoryStore:
         claimed: list[Claimed] = []
         with self._lock:
             held = self._leases.held_by(node)
+            self._waiting.resolve(targets)
             for executor, slots in free.items():
                 while slots and (run := self._waiting.pop(executor, now)) is not None:
                     job = self._by_key.get(run.job)
-                    if job is None or must_wait(run.overlap, run.id, job.open) or job.spec.target not in targets:
+                    if job is None or job.spec.executor != executor or must_wait(run.overlap, run.id, job.open):
+                        continue
+                    if job.spec.target not in targets:
+                        self._waiting.set_aside(executor, run, job.spec.target)
                         continue
                     run.move(RUNNING)
                     run.fence += 1
@@ -287,13 +296,16 @@ class MemoryStore:
             return False
         if run.status is not RUNNING:
             return run.status is finish.status
-        run.log, run.error, run.reason = finish.log, finish.error, finish.reason
+        asked, run.reason = run.reason, finish.reason
+        run.log, run.error = finish.log, finish.error
         run.excused += not finish.counted
         if finish.retry_at is None:
             run.value, run.occupied = finish.value, finish.occupied
             self._end(run, finish.status, finish.at, finish.reason)
         elif (job := self._by_key.get(run.job)) is None:
             self._end(run, RunStatus.CANCELLED, finish.at, REMOVED_REASON)
+        elif run.cancel_requested:
+            self._end(run, RunStatus.CANCELLED, finish.at, asked)
         else:
             self._leases.let_go(run)
             run.move(RunStatus.RETRYING)
@@ -361,14 +373,15 @@ class MemoryStore:
         job = self._by_key.get(run.job)
         run.crashes += 1
         run.excused += 1
-        run.reason = CRASH_REASON
-        status = after_crash(job.spec.policies.on_crash, run.crashes) if job else RunStatus.ABANDONED
         if run.cancel_requested:
-            status = RunStatus.CANCELLED
+            self._end(run, RunStatus.CANCELLED, now, run.reason)
+            return
+        status = after_crash(job.spec.policies.on_crash, run.crashes) if job else RunStatus.ABANDONED
         if not status.is_open:
             self._end(run, status, now, CRASH_REASON)
             return
         run.move(status)
+        run.reason = CRASH_REASON
         run.fence += 1
         if status is RunStatus.HELD:
             self._open_gate(run)
@@ -419,6 +432,7 @@ class MemoryStore:
     def next_wake(self, free: Mapping[str, int], targets: Collection[str]) -> datetime | None:
         """See ``RunQueue``."""
         with self._lock:
+            self._waiting.resolve(targets)
             job_due = self._agenda.first_due(targets)
             run_due = self._waiting.first_due(free)
         if job_due is None or run_due is None:
