@@ -17,11 +17,14 @@ Zone = str | tzinfo
 
 
 class JobOptions(TypedDict, total=False):
-    """The options of ``job``, ``add`` and ``update``; what is left out keeps its default, at ``update`` its value."""
+    """The options of ``job``, ``add`` and ``update``; what is left out keeps its default, at ``update`` its value.
 
-    args: Collection[Any]
+    None is the default too: ``update("nightly", timeout=None)`` goes back to the scheduler's.
+    """
+
+    args: Collection[Any] | None
     """Positional arguments for the target."""
-    kwargs: Mapping[str, Any]
+    kwargs: Mapping[str, Any] | None
     """Keyword arguments for the target."""
     executor: str | None
     """The name of the executor to run on; by default the one that fits the target's colour."""
@@ -29,9 +32,9 @@ class JobOptions(TypedDict, total=False):
     """A name for people; the id, if not given."""
     description: str | None
     """What the job is for."""
-    metadata: Mapping[str, Any]
+    metadata: Mapping[str, Any] | None
     """Anything the application wants to keep with the job."""
-    tags: Collection[str]
+    tags: Collection[str] | None
     """Labels by which jobs are found."""
     owner: str | None
     """Who answers for the job."""
@@ -74,7 +77,7 @@ class SpecReader(NamedTuple):
         Raises:
             ConfigurationError: an option that cannot be; ScheduleError: a schedule that cannot be.
         """
-        if not 0 < len(job_id) <= ID_LENGTH:
+        if not isinstance(job_id, str) or not 0 < len(job_id) <= ID_LENGTH:
             raise ConfigurationError(f"id={job_id!r}: give a text of 1 to {ID_LENGTH} characters")
         spec = JobSpec(
             id=job_id,
@@ -85,6 +88,7 @@ class SpecReader(NamedTuple):
         )
         if options:
             spec = self._apply(spec, options)
+        self._check_overlap(spec)
         target.check_arguments(spec.args, spec.kwargs)
         return spec
 
@@ -99,6 +103,7 @@ class SpecReader(NamedTuple):
         if "executor" in options and target is not None:
             spec = replace(spec, executor=self._executor(target, options["executor"]))
         spec = self._apply(spec, options)
+        self._check_overlap(spec)
         if target is not None:
             target.check_arguments(spec.args, spec.kwargs)
         return spec
@@ -141,29 +146,39 @@ class SpecReader(NamedTuple):
             elif option in LABEL_OPTIONS:
                 changes[option] = value
             elif option == "args":
-                changes["args"] = tuple(options["args"])
+                changes["args"] = tuple(_collection(option, value))
             elif option in ("kwargs", "metadata"):
-                changes[option] = dict(value)  # type: ignore[call-overload]
+                changes[option] = _mapping(option, value)
             elif option == "tags":
-                changes["tags"] = _tags(value)
+                changes["tags"] = frozenset(_collection(option, value))
             elif option != "executor":
                 known = ", ".join(sorted(JobOptions.__annotations__))
                 raise ConfigurationError(f"{option}= is no option of a job; the options are {known}")
         if policies:
-            changes["policies"] = read_policies(spec.policies, policies)
-            self._check_policies(spec, changes["policies"])
+            unset = {name: getattr(self.defaults, name) for name, value in policies.items() if value is None}
+            changes["policies"] = read_policies(replace(spec.policies, **unset), policies)
         return replace(spec, **changes) if changes else spec
 
-    def _check_policies(self, spec: JobSpec, policies: Policies) -> None:
+    def _check_overlap(self, spec: JobSpec) -> None:
+        if spec.policies.overlap is not Overlap.CANCEL_RUNNING:
+            return
         executor = self.executors.get(spec.executor)
-        if policies.overlap is Overlap.CANCEL_RUNNING and executor is not None and not executor.capabilities.cancels:
+        if executor is not None and not executor.capabilities.cancels:
             raise ConfigurationError(
                 f"overlap='cancel_running': executor {spec.executor!r} cannot cancel a run; "
                 "make the target a coroutine function, or choose 'skip', 'queue' or 'allow'"
             )
 
 
-def _tags(value: Any) -> frozenset[str]:
-    if isinstance(value, str):
-        raise ConfigurationError(f"tags={value!r} is one text: give a set such as {{{value!r}}}")
-    return frozenset(value)
+def _collection(option: str, value: Any) -> Collection[Any]:
+    if value is None:
+        return ()
+    if isinstance(value, str) or not isinstance(value, Collection):
+        raise ConfigurationError(f"{option}={value!r} is no collection: give several, such as [{value!r}]")
+    return value
+
+
+def _mapping(option: str, value: Any) -> dict[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise ConfigurationError(f"{option}={value!r} is no mapping: give names with their values, such as {{'n': 1}}")
+    return dict(value or {})
