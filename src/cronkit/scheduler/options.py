@@ -77,8 +77,7 @@ class SpecReader(NamedTuple):
         Raises:
             ConfigurationError: an option that cannot be; ScheduleError: a schedule that cannot be.
         """
-        if not isinstance(job_id, str) or not 0 < len(job_id) <= ID_LENGTH:
-            raise ConfigurationError(f"id={job_id!r}: give a text of 1 to {ID_LENGTH} characters")
+        _check_id(job_id)
         spec = JobSpec(
             id=job_id,
             target=target.name,
@@ -168,6 +167,11 @@ class SpecReader(NamedTuple):
                 f"overlap='cancel_running': executor {spec.executor!r} cannot cancel a run; "
                 "make the target a coroutine function, or choose 'skip', 'queue' or 'allow'"
             )
+
+
+def _check_id(job_id: object) -> None:
+    if not isinstance(job_id, str) or not 0 < len(job_id) <= ID_LENGTH:
+        raise ConfigurationError(f"id={job_id!r}: give a text of 1 to {ID_LENGTH} characters")
 
 
 def _collection(option: str, value: Any) -> Collection[Any]:
