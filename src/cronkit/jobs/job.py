@@ -152,10 +152,16 @@ class JobRow:
 
     def copy(self) -> "JobRow":
         """Another row with the same content, to be changed and saved."""
-        twin: JobRow = object.__new__(JobRow)
-        for name in JobRow.__slots__:
-            setattr(twin, name, getattr(self, name))
+        twin = JobRow(self.key, self.spec, self.created_at)
+        twin.revision = self.revision
+        twin.updated_at = self.updated_at
+        twin.watermark = self.watermark
+        twin.next_at, twin.next_due = self.next_at, self.next_due
+        twin.pause = self.pause
+        twin.spawned = self.spawned
         twin.counters = dict(self.counters)
+        twin.open, twin.last_refusal = self.open, self.last_refusal
+        twin.history = self.history
         return twin
 
     def snapshot(self) -> Job:

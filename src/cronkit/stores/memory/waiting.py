@@ -1,7 +1,7 @@
 """Runs that wait for their time or for a slot."""
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from itertools import count
 
@@ -16,6 +16,7 @@ class WaitingRuns:
 
     def __init__(self) -> None:
         self._heaps: dict[str, list[tuple[datetime, int, RunRow]]] = {}
+        self._unresolved: dict[str, list[tuple[str, RunRow]]] = {}
         self._numbers = count()
 
     def add(self, executor: str, run: RunRow) -> None:
@@ -33,6 +34,17 @@ class WaitingRuns:
             if run.status in WAITING and run.due_at == due_at:
                 return run
         return None
+
+    def set_aside(self, executor: str, run: RunRow, target: str) -> None:
+        """Leave a run, which was popped, to a node that knows its target."""
+        self._unresolved.setdefault(target, []).append((executor, run))
+
+    def resolve(self, targets: Collection[str]) -> None:
+        """Put back the runs that were left to a node which knows these targets."""
+        if self._unresolved:
+            for target in [target for target in self._unresolved if target in targets]:
+                for executor, run in self._unresolved.pop(target):
+                    self.add(executor, run)
 
     def first_due(self, free: Mapping[str, int]) -> datetime | None:
         """When the next run may start on an executor that has a free slot."""
