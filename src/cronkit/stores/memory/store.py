@@ -105,12 +105,14 @@ class MemoryStore:
             current = self._current(job.key, job.revision)
             if current is None:
                 return False
-            job.counters, job.open = current.counters, current.open
-            # A record stands for occurrences of one schedule, so that they can be told from its ends.
-            job.last_refusal = current.last_refusal if job.spec.schedule == current.spec.schedule else None
+            job.counters, job.open, job.last_refusal = current.counters, current.open, current.last_refusal
             current.revision = GONE
             self._jobs[job.key.namespace, job.key.id] = self._by_key[job.key] = job
             self._apply(job, births)
+            if job.spec.schedule != current.spec.schedule:
+                # A record stands for occurrences of one schedule, so that they can be told from its ends; the births
+                # are still the old one's.
+                job.last_refusal = None
             for run_id in job.open:
                 self._make_ready(job, self._runs[run_id])
         self._notices.tell(Change.WORK)

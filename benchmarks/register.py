@@ -1,0 +1,99 @@
+"""What it costs to register jobs: time and memory for each of 100,000, beside APScheduler 3.
+
+Each measurement runs in a process of its own, the two libraries in turn; medians are compared. Every job has an id, a
+keyword argument and an interval of its own, as jobs made from rows of a table have. Needs the ``bench`` extra.
+
+    python benchmarks/register.py [--jobs 100000] [--rounds 5] [--quick]
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from datetime import UTC
+
+BARS = {"seconds": 0.2, "bytes": 0.85}
+
+
+def target(number: int) -> None:
+    """What the jobs would do."""
+
+
+def register_cronkit(count: int) -> None:
+    import cronkit
+
+    scheduler = cronkit.Scheduler()
+    scheduler.target(target)
+    global kept
+    kept = scheduler
+    measure(count, lambda n: scheduler.add(target, f"{3600 + n}s", id=f"job-{n}", kwargs={"number": n}))
+
+
+def register_apscheduler(count: int) -> None:
+    from apscheduler.schedulers.background import BackgroundScheduler
+
+    scheduler = BackgroundScheduler(timezone=UTC)
+    scheduler.start(paused=True)  # only a started one puts jobs into its store
+    global kept
+    kept = scheduler
+    measure(
+        count, lambda n: scheduler.add_job(target, "interval", seconds=3600 + n, id=f"job-{n}", kwargs={"number": n})
+    )
+
+
+def measure(count, add) -> None:  # type: ignore[no-untyped-def]
+    for number in range(100):
+        add(-number - 1)
+    memory = _resident()
+    start = time.process_time()
+    for number in range(count):
+        add(number)
+    seconds = time.process_time() - start
+    print(json.dumps({"seconds": seconds / count, "bytes": (_resident() - memory) / count}))
+
+
+def _resident() -> int:
+    try:
+        with open("/proc/self/statm") as statm:
+            return int(statm.read().split()[1]) * resource.getpagesize()
+    except OSError:  # not Linux: the peak will do, as memory only grows here
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+WORKERS = {"cronkit": register_cronkit, "apscheduler": register_apscheduler}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="2 rounds of 5,000 jobs")
+    parser.add_argument("--worker", choices=WORKERS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    jobs, rounds = (5_000, 2) if options.quick else (options.jobs, options.rounds)
+    if options.worker:
+        WORKERS[options.worker](jobs)
+        return
+    samples: dict[str, list[dict[str, float]]] = {name: [] for name in WORKERS}
+    for _ in range(rounds):
+        for name in WORKERS:
+            command = [sys.executable, __file__, "--worker", name, "--jobs", str(jobs), *(["--quick"] * options.quick)]
+            samples[name].append(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+    failed = False
+    for figure, bar in BARS.items():
+        ours, theirs = (statistics.median(sample[figure] for sample in samples[name]) for name in WORKERS)
+        ratio = ours / theirs
+        failed |= ratio > bar
+        unit, scale = ("us", 1e6) if figure == "seconds" else ("bytes", 1)
+        print(
+            f"{figure} a job: cronkit {ours * scale:,.1f} {unit}, APScheduler {theirs * scale:,.1f} {unit}, "
+            f"ratio {ratio:.2f} (bar {bar}) {'ok' if ratio <= bar else 'OVER'}"
+        )
+    sys.exit(failed and not options.quick)
+
+
+if __name__ == "__main__":
+    main()
