@@ -1,0 +1,280 @@
+"""Random lives of a scheduler: jobs of every kind, and what happens to them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from cronkit import Fail, Job, Missed, Retry, RetryLater, RunContext, Scheduler, Skip
+from cronkit.errors import CronkitError
+from cronkit.events import (
+    RunAbandoned,
+    RunCancelled,
+    RunEvent,
+    RunFailed,
+    RunHeld,
+    RunRetrying,
+    RunSkipped,
+    RunStarted,
+    RunSucceeded,
+    RunTimedOut,
+)
+from cronkit.testing import Simulation, simulate
+from tests.testing.books import Books
+
+ENDS = (RunSucceeded, RunFailed, RunTimedOut, RunCancelled, RunRetrying, RunSkipped, RunAbandoned, RunHeld)
+IDS = ("a", "b", "c")
+
+STARTS = ["2026-01-15T11:59:30", "2026-03-29T00:30", "2026-10-25T00:30", "2027-12-31T23:30"]
+ZONES = ["UTC", "Europe/Paris", "America/New_York", "Australia/Lord_Howe"]
+SCHEDULES = [
+    "30s",
+    "1m",
+    "7m",
+    "1h",
+    "90m",
+    "* * * * *",
+    "*/20 * * * * *",
+    "*/15 1-3 * * *",
+    "30 2 * * *",
+    "0 * * * *",
+    "5,35 0-4 * * *",
+    "now",
+]
+
+seconds = st.integers(1, 20).map(lambda n: f"{n}s")
+minutes = st.integers(1, 90).map(lambda n: f"{n}m")
+short = st.one_of(seconds, minutes)
+
+policies = st.fixed_dictionaries(
+    {},
+    optional={
+        "missed": st.one_of(
+            st.sampled_from(["latest", "skip", "all"]),
+            minutes.map(lambda within: Missed.latest(within=within)),
+            minutes.map(lambda grace: Missed.skip(grace=grace)),
+            st.integers(1, 5).map(lambda limit: Missed.all(limit=limit)),
+        ),
+        "overlap": st.sampled_from(["skip", "queue", "allow"]),
+        "retry": st.one_of(st.integers(1, 3), seconds.map(lambda delay: Retry(attempts=3, delay=delay, backoff=2.0))),
+        "on_crash": st.sampled_from(["rerun", "fail", "hold"]),
+        "timeout": short,
+        "spread": short,
+        "jitter": short,
+        "max_runs": st.integers(1, 5),
+    },
+)
+OUTCOMES = ["return", "fail", "give up", "skip", "later"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobPlan:
+    """A job, and how its starts end, one after the other and from the beginning again."""
+
+    id: str
+    schedule: str
+    is_coroutine: bool
+    takes: str | timedelta
+    outcomes: list[str]
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A start, some jobs, and the steps that follow."""
+
+    start: str
+    tz: str
+    jobs: list[JobPlan]
+    steps: list[tuple[Any, ...]]
+
+
+ids = st.sampled_from(IDS)
+steps = st.one_of(
+    st.tuples(st.just("advance"), short),
+    st.tuples(st.just("advance"), short),
+    st.tuples(st.just("advance"), short),
+    st.tuples(st.just("suspend"), st.one_of(short, st.sampled_from(["8h", "3d"]))),
+    st.tuples(st.just("step_clock"), st.tuples(st.sampled_from(["", "-"]), short).map("".join)),
+    st.tuples(st.just("crash")),
+    st.tuples(st.just("trigger"), ids, st.sampled_from([None, "once"])),
+    st.tuples(st.just("pause"), ids, st.one_of(st.none(), short)),
+    st.tuples(st.just("resume"), ids),
+    st.tuples(st.just("reschedule"), ids, st.sampled_from(SCHEDULES)),
+    st.tuples(st.just("change"), ids, policies),
+    st.tuples(st.just("remove"), ids),
+    st.tuples(st.just("add"), ids),
+    st.tuples(st.just("cancel"), ids),
+)
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    plans = [
+        JobPlan(
+            id=job_id,
+            schedule=draw(st.sampled_from(SCHEDULES)),
+            is_coroutine=draw(st.integers(0, 3)) == 3,
+            takes=draw(st.one_of(st.just(timedelta()), short)),
+            outcomes=draw(st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=4)),
+            options=draw(policies),
+        )
+        for job_id in IDS[: draw(st.integers(1, 3))]
+    ]
+    return Scenario(
+        start=draw(st.sampled_from(STARTS)),
+        tz=draw(st.sampled_from(ZONES)),
+        jobs=plans,
+        steps=draw(st.lists(steps, min_size=1, max_size=12)),
+    )
+
+
+class Play:
+    """One scenario, played on a scheduler of its own."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.scheduler = Scheduler(tz=scenario.tz)
+        self.plans = {plan.id: plan for plan in scenario.jobs}
+        self.faults: list[str] = []
+        for plan in scenario.jobs:
+            self._declare(plan)
+
+    def _declare(self, plan: JobPlan) -> None:
+        def function(run: RunContext) -> None:
+            run.progress(0.5)
+
+        async def coroutine(run: RunContext) -> None:
+            await asyncio.sleep(1)
+
+        target = coroutine if plan.is_coroutine else function
+        self.scheduler.target(target, name=plan.id)
+        self.scheduler.job(plan.schedule, id=plan.id, **plan.options)(target)
+
+    def run(self) -> list[tuple[Any, ...]]:
+        """Play it all, audit the books, and return the ledger."""
+        plans = self.scenario.jobs
+        with simulate(
+            self.scheduler,
+            self.scenario.start,
+            tz=self.scenario.tz,
+            durations={plan.id: plan.takes for plan in plans},
+            failures={plan.id: _outcomes(plan.outcomes) for plan in plans},
+        ) as sim:
+            books = Books(self.scheduler, sim)
+            watch = _OverlapWatch(self.scheduler, self.scenario)
+            for job in self.scheduler.jobs():
+                books.open_life(job)
+            for name, *arguments in self.scenario.steps:
+                if name == "crash":
+                    watch.crash()
+                self._take(name, arguments, sim, books)
+                books.book()
+            sim.run_pending()
+            books.audit()
+            assert not watch.faults, watch.faults
+            assert self.scheduler.health().events_dropped == 0
+            return [tuple(getattr(run, field) for field in type(run).__slots__) for run in sim.runs()]
+
+    def _take(self, name: str, arguments: list[Any], sim: Simulation, books: Books) -> None:
+        if name in ("advance", "suspend", "step_clock", "crash"):
+            getattr(sim, name)(*arguments)
+            return
+        job_id, *rest = arguments
+        known = {job.id: job for job in self.scheduler.jobs()}
+        job = known.get(job_id)
+        if name == "add" and job is None and job_id in self.plans:
+            plan = self.plans[job_id]
+            schedule = plan.schedule if plan.schedule != "30 2 * * *" else "2h"
+            books.open_life(self.scheduler.add(job_id, schedule, id=job_id, **plan.options))
+        elif job is None:
+            return
+        elif name == "trigger":
+            self.scheduler.trigger(job_id, key=rest[0])
+        elif name == "pause":
+            until = None if rest[0] is None else sim.now + _duration(rest[0])
+            self.scheduler.pause(job_id, until=until)
+        elif name == "resume":
+            self.scheduler.resume(job_id)
+        elif name == "change":
+            self._change(job, rest[0], books)
+        elif name == "reschedule":
+            self._reschedule(job_id, rest[0], books)
+        elif name == "remove":
+            self.scheduler.remove(job_id)
+            books.close_segment(job)
+        elif name == "cancel":
+            for run in sim.runs(job_id):
+                if run.status.is_open:
+                    self.scheduler.cancel(run.id)
+
+    def _change(self, before: Job, options: dict[str, Any], books: Books) -> None:
+        was_spent = books.is_spent(before)
+        after = self.scheduler.update(before.id, **options)
+        if books.is_spent(after) != was_spent:  # max_runs was changed
+            books.close_segment(before if was_spent else after)
+            if was_spent:
+                books.open_segment(after)
+
+    def _reschedule(self, job_id: str, schedule: str, books: Books) -> None:
+        before = self.scheduler.get(job_id)
+        try:
+            after = self.scheduler.update(job_id, schedule=schedule)
+        except CronkitError:  # it would never run
+            return
+        if after.schedule != before.schedule:
+            books.close_segment(before)
+            books.open_segment(after)
+
+
+class _OverlapWatch:
+    """Sees to it that jobs whose runs may not overlap never have two at once."""
+
+    def __init__(self, scheduler: Scheduler, scenario: Scenario) -> None:
+        self.faults: list[str] = []
+        self._scheduler = scheduler
+        self._active: set[str] = set()
+        changed = {step[1] for step in scenario.steps if step[0] == "change" and "overlap" in step[2]}
+        self._watched = {
+            plan.id for plan in scenario.jobs if plan.options.get("overlap") != "allow" and plan.id not in changed
+        }
+        scheduler.on(RunStarted)(self._start)
+        scheduler.on(*ENDS)(self._end)
+
+    def _start(self, event: RunStarted) -> None:
+        run = self._scheduler.ledger.run(event.run_id)
+        others = [self._scheduler.ledger.run(other) for other in self._active]
+        if run.job_id in self._watched:
+            self.faults += [f"{run} beside {other}" for other in others if other.job == run.job]
+        self._active.add(event.run_id)
+
+    def _end(self, event: RunEvent) -> None:
+        self._active.discard(event.run_id)
+
+    def crash(self) -> None:
+        self._active.clear()
+
+
+def _outcomes(outcomes: list[str]) -> Callable[[RunContext], BaseException | None]:
+    raised: dict[str, Callable[[], BaseException | None]] = {
+        "return": lambda: None,
+        "fail": lambda: RuntimeError("it failed"),
+        "give up": lambda: Fail("no use"),
+        "skip": lambda: Skip("not today"),
+        "later": lambda: RetryLater("3s"),
+    }
+    starts = 0
+
+    def next_outcome(run: RunContext) -> BaseException | None:
+        nonlocal starts
+        starts += 1
+        return raised[outcomes[starts % len(outcomes)]]()
+
+    return next_outcome
+
+
+def _duration(text: str) -> timedelta:
+    return timedelta(**{{"s": "seconds", "m": "minutes"}[text[-1]]: int(text[:-1])})
