@@ -47,7 +47,7 @@ class Target:
             self.signature = None
         self.context = _context_parameter(self.signature)
         # Whether a call is accepted depends on how many arguments there are and on their names; asking costs 4 us.
-        self._accepted: set[tuple[int | str, ...]] = set()
+        self._accepted: set[tuple[object, ...]] = set()
         self.origin = (getattr(plain, "__module__", None), getattr(plain, "__qualname__", type(plain).__qualname__))
         self.place = _place(plain)
 
