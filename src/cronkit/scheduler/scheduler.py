@@ -114,7 +114,7 @@ class Scheduler:
 
         def register(function: Function) -> Function:
             target = self._parts.registry.register(function, id)
-            spec = self._reader.read(target, schedule, id or target.name, tz, options)
+            spec = self._reader.read(target, schedule, target.name if id is None else id, tz, options)
             refuse_never(spec, self._parts.clock.now())
             self._parts.declarations.declare(spec, target)
             if self.is_running:

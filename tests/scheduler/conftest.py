@@ -1,0 +1,45 @@
+"""Schedulers of both colours, started and not."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from tests.scheduler.faces import FACES, Face, HandClock
+
+
+@pytest.fixture(params=FACES)
+def colour(request: pytest.FixtureRequest) -> str:
+    """Which face of the scheduler a test looks at."""
+    return str(request.param)
+
+
+@pytest.fixture
+def anyio_backend(colour: str) -> str:
+    """The event loop that a test of that face runs on."""
+    return FACES[colour][1]
+
+
+@pytest.fixture
+def make_face(colour: str) -> Callable[..., Face]:
+    """Makes a scheduler of that colour."""
+    return lambda *args, **options: Face(FACES[colour][0](*args, **options))
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    """A clock that stands at noon."""
+    return HandClock()
+
+
+@pytest.fixture
+def face(make_face: Callable[..., Face], clock: HandClock) -> Face:
+    """A scheduler that has not been started, on a clock that stands at noon."""
+    return make_face(clock=clock)
+
+
+@pytest.fixture
+async def running(make_face: Callable[..., Face]) -> AsyncIterator[Any]:
+    """A scheduler that runs, on the real clock."""
+    async with make_face() as face:
+        yield face

@@ -1,0 +1,354 @@
+"""Decorating and adding: nothing happens before it must, and what could never work is refused at once."""
+
+import functools
+import re
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cronkit import (
+    At,
+    ConfigurationError,
+    Cron,
+    Defaults,
+    Every,
+    Manual,
+    RunContext,
+    ScheduleError,
+    Scheduler,
+    events,
+)
+from cronkit.executors.coroutine import CoroutineExecutor
+from cronkit.stores import MemoryStore
+from tests.scheduler.faces import FACES, Face, HandClock
+
+pytestmark = pytest.mark.anyio
+
+
+def work() -> None:
+    """A target."""
+
+
+async def work_async() -> None:
+    """A target of the other colour."""
+
+
+# -- inert ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_decorators_return_the_function_itself(face: Face) -> None:
+    assert face.inner.job("5m")(work) is work
+    assert face.inner.target(work) is work
+    assert face.inner.target(name="another")(work_async) is work_async
+    assert face.inner.on(events.Event)(work) is work
+
+
+class UntouchedStore:
+    """A store that nobody may ask anything but what it can do."""
+
+    capabilities = MemoryStore.capabilities
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"the store was asked to {name}")
+
+
+def test_registering_starts_no_thread_and_asks_no_store(colour: str) -> None:
+    before = threading.active_count()
+    scheduler = FACES[colour][0](UntouchedStore())
+    scheduler.job("* * * * *")(work)
+    scheduler.target(work_async)
+    scheduler.on(events.Event)(work)
+    assert threading.active_count() == before
+
+
+def test_a_module_that_declares_jobs_can_be_imported_without_a_thread_or_an_open_file() -> None:
+    program = """
+        import os, threading
+        import cronkit
+        before = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
+        scheduler = cronkit.Scheduler()
+
+        @scheduler.job("0 9 * * *", tz="Europe/Paris")
+        def nightly(): ...
+
+        @scheduler.job("30s")
+        async def beat(): ...
+
+        assert threading.active_count() == 1, threading.enumerate()
+        after = set(os.listdir("/proc/self/fd")) if before else set()
+        assert after <= before, after - before
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=30)
+
+
+async def test_a_declared_job_is_in_the_store_for_the_first_verb_that_asks(face: Face) -> None:
+    face.inner.job("5m", id="beat")(work)
+    assert (await face.get("beat")).schedule == Every("5m").bind(tz="UTC")
+
+
+async def test_a_job_is_called_as_its_function_unless_it_is_given_an_id(face: Face) -> None:
+    face.inner.job("5m")(work)
+    face.inner.job("5m", id="other")(work_async)
+    assert [job.id for job in await face.jobs()] == ["other", "work"]
+
+
+async def test_a_schedule_without_a_zone_is_in_the_schedulers(make_face: Callable[..., Face]) -> None:
+    face = make_face(tz="Europe/Paris")
+    face.inner.job("0 9 * * *")(work)
+    face.inner.job("0 9 * * *", tz="Asia/Tokyo")(work_async)
+    assert (await face.get("work")).schedule == Cron("0 9 * * *", tz="Europe/Paris")
+    assert (await face.get("work_async")).schedule == Cron("0 9 * * *", tz="Asia/Tokyo")
+
+
+async def test_a_job_keeps_everything_that_was_said_of_it(face: Face) -> None:
+    job = await face.add(
+        work,
+        "5m",
+        id="beat",
+        name="Beat",
+        description="keeps time",
+        metadata={"room": 3},
+        tags=["a", "b"],
+        owner="ops",
+        overlap="queue",
+        missed="all",
+        retry=3,
+        on_crash="hold",
+        timeout="10s",
+        spread="1m",
+        jitter="2s",
+        max_runs=7,
+    )
+    spec, policies = job.spec, job.policies
+    assert (job.name, spec.description, spec.metadata, spec.owner) == ("Beat", "keeps time", {"room": 3}, "ops")
+    assert job.tags == {"a", "b"}
+    assert (policies.overlap, policies.missed.kind, policies.on_crash) == ("queue", "all", "hold")
+    assert (policies.retry.attempts, policies.max_runs) == (3, 7)
+    assert policies.timeout == timedelta(seconds=10)
+    assert (policies.spread, policies.jitter) == (timedelta(minutes=1), timedelta(seconds=2))
+
+
+async def test_the_schedulers_defaults_hold_for_jobs_that_say_nothing(make_face: Callable[..., Face]) -> None:
+    face = make_face(defaults=Defaults(overlap="queue", timeout="1h"))
+    job = await face.add(work, "5m", id="said", overlap="allow")
+    assert (job.policies.overlap, job.policies.timeout) == ("allow", timedelta(hours=1))
+
+
+# -- what stands for the same job -------------------------------------------------------------------------------------
+
+
+def redefined(answer: int) -> Callable[[], int]:
+    def cell() -> int:
+        return answer
+
+    return cell
+
+
+async def test_a_cell_that_is_run_again_replaces_its_job(face: Face) -> None:
+    face.inner.job("5m")(redefined(1))
+    face.inner.job("10m")(redefined(2))
+    assert [job.schedule for job in await face.jobs()] == [Every("10m").bind(tz="UTC")]
+
+
+async def test_the_function_of_a_cell_that_is_run_again_is_the_new_one(running: Face) -> None:
+    running.inner.job(Manual())(redefined(1))
+    running.inner.job(Manual())(redefined(2))
+    assert await (await running.trigger("cell")).result(timeout=10) == 2
+
+
+def test_two_jobs_with_one_id_from_different_places_are_refused_naming_both(face: Face) -> None:
+    face.inner.job("5m", id="twin")(work)
+    with pytest.raises(ConfigurationError) as refusal:
+        face.inner.job("5m", id="twin")(work_async)
+    message = str(refusal.value)
+    assert re.search(rf"work \({re.escape(__file__)}:\d+\)", message)
+    assert re.search(rf"work_async \({re.escape(__file__)}:\d+\)", message)
+
+
+def test_two_targets_with_one_name_from_different_places_are_refused_naming_both(face: Face) -> None:
+    face.inner.target(name="twin")(work)
+    with pytest.raises(ConfigurationError, match=r"work .*work_async .*another name="):
+        face.inner.target(name="twin")(work_async)
+
+
+async def test_one_function_may_have_several_jobs(face: Face) -> None:
+    face.inner.job("5m", id="often")(work)
+    face.inner.job("1h", id="seldom")(work)
+    assert [job.id for job in await face.jobs()] == ["often", "seldom"]
+
+
+async def test_a_job_that_is_declared_again_unchanged_stays_as_it_is(make_face: Callable[..., Face]) -> None:
+    store, clock = MemoryStore(), HandClock()
+    first = make_face(store, clock=clock)
+    first.inner.job("5m", id="beat")(work)
+    before = await first.get("beat")
+    clock.advance(minutes=2)
+    second = make_face(store, clock=clock)
+    second.inner.job("5m", id="beat")(work)
+    assert await second.get("beat") == before
+
+
+# -- mistakes ---------------------------------------------------------------------------------------------------------
+
+MISTAKES: dict[str, tuple[Callable[[Scheduler], object], str]] = {
+    "an executor that cannot run a coroutine function": (
+        lambda s: s.job("5m", executor="default")(work_async),
+        "cannot run the coroutine 'work_async': give 'loop'",
+    ),
+    "an executor that cannot run a function": (
+        lambda s: s.job("5m", executor="loop")(work),
+        "cannot run the function 'work': give 'default'",
+    ),
+    "an executor that there is not": (
+        lambda s: s.job("5m", executor="gpu")(work),
+        "executor='gpu' is unknown: give one of 'default', 'loop'",
+    ),
+    "a schedule that is none": (lambda s: s.job(5)(work), "schedule=5 is no schedule"),  # type: ignore[arg-type]
+    "a schedule that never fires": (
+        lambda s: s.job(Cron("0 9 * * *", tz="UTC", start="2026-01-01T10:00Z", end="2026-01-01T11:00Z"))(work),
+        "would never run",
+    ),
+    "an argument that the target does not take": (lambda s: s.job("5m", kwargs={"n": 1})(work), "unexpected keyword"),
+    "too many arguments": (lambda s: s.job("5m", args=[1])(work), "too many positional"),
+    "an argument that is missing": (lambda s: s.job("5m")(needs_an_argument), "missing a required argument: 'n'"),
+    "arguments that are one text": (lambda s: s.job("5m", args="abc")(work), "args='abc' is no collection"),
+    "keyword arguments that are none": (
+        lambda s: s.job("5m", kwargs=[1])(work),  # type: ignore[arg-type]
+        "kwargs=.1. is no mapping",
+    ),
+    "tags that are one text": (lambda s: s.job("5m", tags="etl")(work), "tags='etl' is no collection"),
+    "an option that there is not": (
+        lambda s: s.job("5m", priority=1)(work),  # type: ignore[call-arg]
+        "priority= is no option of a job; the options are args,",
+    ),
+    "a number for a timeout": (lambda s: s.job("5m", timeout=5)(work), "timeout=5"),  # type: ignore[arg-type]
+    "a policy that there is not": (lambda s: s.job("5m", overlap="wait")(work), "overlap='wait': give one of 'skip'"),
+    "cancelling what cannot be cancelled": (
+        lambda s: s.job("5m", overlap="cancel_running")(work),
+        "executor 'default' cannot cancel",
+    ),
+    "a generator": (lambda s: s.job("5m")(generator), "'generator' is a generator"),
+    "an async generator": (lambda s: s.job("5m")(async_generator), "'async_generator' is a generator"),
+    "a lambda without an id": (lambda s: s.job("5m")(lambda: None), "a lambda has no name of its own"),
+    "no function": (lambda s: s.job("5m", id="x")(5), "is int, not a function"),  # type: ignore[type-var]
+    "an empty id": (lambda s: s.job("5m", id="")(work), "id=''"),
+    "an id that is no text": (lambda s: s.job("5m", id=5)(work), "id=5"),  # type: ignore[arg-type]
+    "an id that is too long": (lambda s: s.job("5m", id="x" * 201)(work), "1 to 200 characters"),
+}
+
+
+def needs_an_argument(n: int) -> None:
+    """A target that needs an argument."""
+
+
+def generator() -> Any:
+    yield
+
+
+async def async_generator() -> Any:
+    yield
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_an_error_at_registration(face: Face, mistake: str) -> None:
+    declare, message = MISTAKES[mistake]
+    with pytest.raises(ConfigurationError, match=message):
+        declare(face.inner)
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [("0 9 * * *", {"tz": "Mars/Olympus"}), ("0 25 * * *", {}), ("every now and then", {}), ("30", {})],
+)
+def test_a_schedule_or_zone_that_cannot_be_is_an_error_at_registration(
+    face: Face, text: str, options: dict[str, Any]
+) -> None:
+    with pytest.raises(ScheduleError):
+        face.inner.job(text, **options)(work)
+
+
+async def test_a_mistake_in_add_leaves_no_job_behind(face: Face) -> None:
+    with pytest.raises(ConfigurationError):
+        await face.add(work, "5m", id="bad", kwargs={"n": 1})
+    assert len(await face.jobs()) == 0
+
+
+async def test_a_target_that_is_not_registered_is_refused_naming_those_that_are(face: Face) -> None:
+    face.inner.target(work)
+    with pytest.raises(ConfigurationError, match=r"no target is called 'wrok'.*the targets are work"):
+        await face.add("wrok", "5m")
+
+
+async def test_a_one_shot_that_is_over_is_refused_by_add(face: Face) -> None:
+    with pytest.raises(ConfigurationError, match=r"would never run: .* give a later instant, or 'now'"):
+        await face.add(work, At("2026-03-27T11:00Z"))
+
+
+async def test_a_one_shot_that_has_only_just_passed_runs(face: Face) -> None:
+    job = await face.add(work, At("2026-03-27T11:59:30Z"))
+    assert job.next_run_at == datetime(2026, 3, 27, 11, 59, 30, tzinfo=UTC)
+
+
+async def test_a_one_shot_that_is_over_may_stay_declared_in_code(face: Face) -> None:
+    face.inner.job(At("2020-01-01T00:00Z"))(work)
+    assert (await face.get("work")).next_run_at is None
+
+
+def test_mistakes_in_the_constructor_are_refused_at_once(colour: str) -> None:
+    make = FACES[colour][0]
+    with pytest.raises(ScheduleError, match="Mars"):
+        make(tz="Mars/Olympus")
+    with pytest.raises(ConfigurationError, match="no store for 'redis://x'"):
+        make("redis://x")
+    with pytest.raises(ConfigurationError, match="cluster=True needs a store that several hosts share"):
+        make(cluster=True)
+    with pytest.raises(ScheduleError, match="no unit"):
+        make(lease=30)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="slots=0"):
+        make(executors={"loop": CoroutineExecutor(0)})
+
+
+# -- the run is handed to those who ask for it ------------------------------------------------------------------------
+
+
+def wants_run(run: RunContext, n: int = 1) -> str:
+    return f"{run.job_id} {n}"
+
+
+def wants_run_as_text(n: int, *, context: "RunContext | None") -> str:
+    assert context is not None
+    return f"{context.job_id} {n}"
+
+
+class Bound:
+    def method(self, run: RunContext) -> str:
+        return run.job_id
+
+
+@functools.wraps(wants_run)
+def wrapped(*args: Any, **kwargs: Any) -> str:
+    return wants_run(*args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("target", "kwargs", "value"),
+    [
+        (wants_run, {}, "job 1"),
+        (wants_run_as_text, {"n": 2}, "job 2"),
+        (Bound().method, {}, "job"),
+        (functools.partial(wants_run, n=3), {}, "job 3"),
+        (wrapped, {"n": 4}, "job 4"),
+    ],
+    ids=["plain", "annotated as text", "bound", "partial", "wrapped"],
+)
+async def test_the_run_is_given_to_the_parameter_that_is_annotated_so(
+    running: Face, target: Callable[..., str], kwargs: dict[str, Any], value: str
+) -> None:
+    await running.add(target, id="job", kwargs=kwargs)
+    assert await (await running.trigger("job")).result(timeout=10) == value
