@@ -18,7 +18,7 @@ from cronkit.events import EngineFault, EventBus, StaleWriteRefused
 from cronkit.executors.protocol import Executor
 from cronkit.jobs.attempt import Attempt
 from cronkit.jobs.job import JobRow
-from cronkit.jobs.outcome import Outcome, timed_out
+from cronkit.jobs.outcome import Outcome, raised, timed_out
 from cronkit.jobs.registry import Registry
 from cronkit.stores.protocol import Advance, Change, Finish, JobStore
 
@@ -69,6 +69,7 @@ class Engine:
         self._renew_every = renew_every
         self._announcer = Announcer(bus)
         self._settled: list[tuple[Attempt, Finish]] = []
+        self._returned: list[str] = []
         self._inbox: deque[tuple[Attempt, Outcome, datetime]] = deque()
         self._progress: deque[tuple[Attempt, float, str | None, datetime]] = deque()
         self._free = {name: executor.slots for name, executor in executors.items()}
@@ -104,17 +105,18 @@ class Engine:
     @property
     def has_reports(self) -> bool:
         """Whether reports wait for the next step, or their writing for the store."""
-        return bool(self._inbox or self._settled)
+        return bool(self._inbox or self._settled or self._returned)
 
     # -- the step -----------------------------------------------------------------------------------------------------
 
     def step(self, now: datetime) -> datetime | None:
         """Do all that is due at ``now``; return when to call again at the latest, None for not before a wake."""
         try:
-            if self._inbox or self._settled:
-                self._settle()
+            ended = len(self._inbox)  # what these runs had to say before they ended is told before their end
             if self._progress:
                 self._tell_progress()
+            if ended or self._settled or self._returned:
+                self._settle(ended)
             if self.renew_at is None or now >= self.renew_at:
                 self._keep_lease(now)
             if self._deadlines:
@@ -135,24 +137,25 @@ class Engine:
         for attempt in list(self.in_flight.values()):
             self._cancel(attempt, reason)
 
-    def _settle(self) -> None:
-        """Write down how attempts ended, in one transaction, and free their slots."""
-        returned: list[str] = []
-        while self._inbox:
+    def _settle(self, ended: int) -> None:
+        """Write down how attempts ended, the ``ended`` first reports, in one transaction, and free their slots."""
+        for _ in range(ended):
             attempt, outcome, at = self._inbox.popleft()
             self._free[attempt.job.executor] += 1
             run_id = attempt.run.id
             if self.stuck.get(run_id) is attempt:
                 del self.stuck[run_id]
                 if self.in_flight.get(run_id) is not attempt:
-                    returned.append(run_id)
+                    self._returned.append(run_id)
                     continue
                 outcome = timed_out(attempt.job.policies.timeout or timedelta())
-            self.in_flight.pop(run_id, None)
+            if self.in_flight.get(run_id) is attempt:
+                del self.in_flight[run_id]
             self._settled.append((attempt, settle(attempt, outcome, at)))
         self._write_finishes()
-        if returned:
-            self._store.release(returned)
+        if self._returned:
+            self._store.release(self._returned)
+            self._returned = []
 
     def _write_finishes(self) -> None:
         """Write what was settled; it waits here while the store is away."""
@@ -185,7 +188,11 @@ class Engine:
         It renews before it reaps, so that a node that was suspended keeps what nobody else has taken.
         """
         self.renew_at = now + self._renew_every
-        renewal = self._store.renew(self.node, self._lease, now)
+        try:
+            renewal = self._store.renew(self.node, self._lease, now)
+        except Exception:
+            self.renew_at = None  # the next step tries again
+            raise
         for run_id in renewal.lost:
             if run_id in self.in_flight:
                 self._cancel(self.in_flight[run_id], "taken over by another node")
@@ -259,7 +266,11 @@ class Engine:
             attempts.append(attempt)
         self._announcer.started(attempts)
         for attempt in attempts:
-            self._executors[attempt.job.executor].submit(attempt, self.report)
+            try:
+                self._executors[attempt.job.executor].submit(attempt, self.report)
+            except Exception as error:
+                logger.exception("run %s: executor %r did not take it", attempt.run.id, attempt.job.executor)
+                self.report(attempt, raised(error))
 
     def next_work(self, now: datetime) -> datetime | None:
         """When something will be due, may start or has to be stopped; only the lease may want a step before that."""

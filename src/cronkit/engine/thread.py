@@ -47,7 +47,7 @@ class EngineThread:
         self._stopping.set()
         self._engine.alarm.ring()
         self._thread.join()
-        return len(self._engine.in_flight)
+        return len(self._engine.in_flight.keys() | self._engine.stuck.keys())
 
     @property
     def is_engine_thread(self) -> bool:
