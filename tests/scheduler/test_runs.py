@@ -1,0 +1,299 @@
+"""Triggering, waiting for, cancelling and reading runs, on both faces."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import pytest
+
+from cronkit import (
+    ConfigurationError,
+    Fail,
+    LifecycleError,
+    RunContext,
+    RunError,
+    RunNotFoundError,
+    RunStatus,
+    Skip,
+)
+from tests.scheduler.faces import NOON, PATIENCE, Face, HandClock
+
+pytestmark = pytest.mark.anyio
+
+
+def add(a: int, b: int = 1) -> int:
+    return a + b
+
+
+async def add_async(a: int, b: int = 1) -> int:
+    return a + b
+
+
+def fail() -> None:
+    raise ValueError("out of paper")
+
+
+# -- trigger ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", [add, add_async])
+async def test_a_triggered_run_returns_the_targets_value(running: Face, target: Callable[..., Any]) -> None:
+    await running.add(target, id="sum", args=[2])
+    assert await (await running.trigger("sum")).result(timeout=PATIENCE) == 3
+
+
+async def test_the_arguments_of_a_trigger_go_over_the_jobs_own(running: Face) -> None:
+    await running.add(add, id="sum", kwargs={"a": 2, "b": 3})
+    assert await (await running.trigger("sum", kwargs={"b": 10})).result(timeout=PATIENCE) == 12
+    assert await (await running.trigger("sum")).result(timeout=PATIENCE) == 5
+
+
+async def test_a_trigger_with_arguments_that_the_target_does_not_take_is_refused(face: Face) -> None:
+    await face.add(add, id="sum", args=[1])
+    with pytest.raises(ConfigurationError, match="unexpected keyword argument 'c'"):
+        await face.trigger("sum", kwargs={"c": 1})
+    assert len(await face.ledger.runs()) == 0
+
+
+async def test_the_same_key_is_the_same_run_however_often_it_is_triggered(face: Face, clock: HandClock) -> None:
+    await face.add(add, id="sum", args=[1], overlap="allow")
+    first = await face.trigger("sum", key="click-1")
+    clock.advance(seconds=1)
+    assert (await face.trigger("sum", key="click-1")).id == first.id
+    assert (await face.trigger("sum", key="click-2")).id != first.id
+    assert len(await face.ledger.runs()) == 2
+
+
+async def test_without_a_key_every_trigger_is_a_run_of_its_own(face: Face) -> None:
+    await face.add(add, id="sum", args=[1], overlap="allow")
+    assert (await face.trigger("sum")).id != (await face.trigger("sum")).id
+
+
+async def test_a_trigger_works_while_the_job_is_paused(running: Face) -> None:
+    await running.add(add, id="sum", args=[1])
+    await running.pause("sum")
+    assert await (await running.trigger("sum")).result(timeout=PATIENCE) == 2
+
+
+async def test_a_trigger_before_the_start_waits_for_it(face: Face) -> None:
+    await face.add(add, id="sum", args=[1])
+    handle = await face.trigger("sum")
+    assert (await handle.run()).status is RunStatus.QUEUED
+    async with face:
+        assert await handle.result(timeout=PATIENCE) == 2
+
+
+async def test_a_handle_is_made_of_any_runs_id(running: Face) -> None:
+    await running.add(add, id="sum", args=[1])
+    run_id = (await running.trigger("sum")).id
+    handle = Face(running.inner.run_handle(run_id))
+    assert await handle.result(timeout=PATIENCE) == 2
+
+
+# -- result -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_failed_run_raises_with_everything_that_is_known_of_it(running: Face) -> None:
+    await running.add(fail)
+    handle = await running.trigger("fail")
+    with pytest.raises(RunError, match=r"run \w+ of job 'fail' is failed: ValueError: out of paper") as failure:
+        await handle.result(timeout=PATIENCE)
+    error = failure.value
+    assert (error.run_id, error.status, error.reason) == (handle.id, "failed", None)
+    assert (error.error_type, error.error_message) == ("ValueError", "out of paper")
+
+
+async def test_a_traceback_begins_at_the_targets_own_frames(running: Face) -> None:
+    await running.add(fail)
+    with pytest.raises(RunError) as failure:
+        await (await running.trigger("fail")).result(timeout=PATIENCE)
+    first, frame, *_ = (failure.value.traceback or "").splitlines()
+    assert first == "Traceback (most recent call last):"
+    assert __file__ in frame
+    assert frame.endswith("in fail")
+
+
+@pytest.mark.parametrize(
+    ("signal", "status", "reason"), [(Skip("holiday"), "skipped", "holiday"), (Fail("no money"), "failed", "no money")]
+)
+async def test_a_run_that_its_target_ended_raises_with_the_reason(
+    running: Face, signal: Exception, status: str, reason: str
+) -> None:
+    async def target() -> None:
+        raise signal
+
+    await running.add(target)
+    with pytest.raises(RunError, match=reason) as failure:
+        await (await running.trigger("target")).result(timeout=PATIENCE)
+    assert (failure.value.status, failure.value.reason) == (status, reason)
+
+
+async def test_a_run_that_was_skipped_at_once_raises_with_the_reason(face: Face) -> None:
+    await face.add(add, id="sum", args=[1])
+    await face.trigger("sum")
+    second = await face.trigger("sum")
+    with pytest.raises(RunError, match="is skipped: overlap") as failure:
+        await second.result(timeout=PATIENCE)
+    assert (failure.value.status, failure.value.reason) == ("skipped", "overlap")
+
+
+async def test_a_result_that_does_not_come_in_time_is_a_timeout_and_the_run_goes_on(face: Face) -> None:
+    await face.add(add, id="sum", args=[1])
+    handle = await face.trigger("sum")
+    with pytest.raises(TimeoutError, match=r"run \w+ of job 'sum' has not ended within 1ms; it is queued"):
+        await handle.result(timeout="1ms")
+    assert (await handle.run()).status is RunStatus.QUEUED
+
+
+async def test_waiting_inside_a_run_is_refused(running: Face) -> None:
+    await running.add(add, id="other", args=[1])
+
+    async def waits() -> None:
+        await (await running.trigger("other")).result()
+
+    await running.add(waits)
+    with pytest.raises(RunError, match=r"LifecycleError: result\(\) was called inside a run"):
+        await (await running.trigger("waits")).result(timeout=PATIENCE)
+
+
+async def test_a_run_that_is_not_kept_any_more_is_an_error(face: Face) -> None:
+    handle = Face(face.inner.run_handle("gone"))
+    for question in (handle.run, handle.result):
+        with pytest.raises(RunNotFoundError, match="no run 'gone'"):
+            await question()
+    for verb in (face.cancel, face.ledger.run):
+        with pytest.raises(RunNotFoundError, match="no run 'gone'"):
+            await verb("gone")
+
+
+# -- cancel -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_waiting_run_is_cancelled_at_once(face: Face) -> None:
+    await face.add(add, id="sum", args=[1])
+    handle = await face.trigger("sum")
+    assert await face.cancel(handle.id, reason="changed my mind") is RunStatus.CANCELLED
+    with pytest.raises(RunError, match="is cancelled: changed my mind"):
+        await handle.result(timeout=PATIENCE)
+
+
+async def test_a_running_coroutine_is_cancelled(running: Face) -> None:
+    started, cleaned_up = threading.Event(), threading.Event()
+
+    async def endless() -> None:
+        try:
+            started.set()
+            await anyio.sleep_forever()
+        finally:
+            cleaned_up.set()
+
+    await running.add(endless)
+    handle = await running.trigger("endless")
+    await anyio.to_thread.run_sync(started.wait, PATIENCE)
+    assert await running.cancel(handle.id, reason="enough") is RunStatus.RUNNING
+    with pytest.raises(RunError, match="is cancelled: enough"):
+        await handle.result(timeout=PATIENCE)
+    assert cleaned_up.is_set()
+
+
+async def test_a_running_function_is_asked_to_stop_and_may(running: Face) -> None:
+    started, asked = threading.Event(), threading.Event()
+
+    def patient(run: RunContext) -> None:
+        started.set()
+        assert asked.wait(PATIENCE)
+        while not run.cancel_requested:
+            pass
+        raise InterruptedError("stopped half way")
+
+    await running.add(patient)
+    handle = await running.trigger("patient")
+    await anyio.to_thread.run_sync(started.wait, PATIENCE)
+    await running.cancel(handle.id, reason="enough")
+    asked.set()
+    with pytest.raises(RunError, match="is cancelled: enough"):
+        await handle.result(timeout=PATIENCE)
+
+
+async def test_a_function_that_ends_well_after_all_has_succeeded(running: Face) -> None:
+    started, asked = threading.Event(), threading.Event()
+
+    def deaf() -> str:
+        started.set()
+        assert asked.wait(PATIENCE)
+        return "done"
+
+    await running.add(deaf)
+    handle = await running.trigger("deaf")
+    await anyio.to_thread.run_sync(started.wait, PATIENCE)
+    await running.cancel(handle.id)
+    asked.set()
+    assert await handle.result(timeout=PATIENCE) == "done"
+
+
+async def test_cancelling_what_has_ended_changes_nothing(running: Face) -> None:
+    await running.add(add, id="sum", args=[1])
+    handle = await running.trigger("sum")
+    await handle.result(timeout=PATIENCE)
+    assert await running.cancel(handle.id) is RunStatus.SUCCEEDED
+
+
+# -- the ledger -------------------------------------------------------------------------------------------------------
+
+
+async def test_the_ledger_shows_runs_newest_first_by_job_and_status(face: Face, clock: HandClock) -> None:
+    await face.add(add, id="a", args=[1], overlap="allow")
+    await face.add(add, id="b", args=[1], overlap="allow")
+    first = await face.trigger("a")
+    clock.advance(minutes=1)
+    second, other = await face.trigger("a"), await face.trigger("b")
+    await face.cancel(first.id)
+    assert [run.id for run in await face.ledger.runs(job="a")] == [second.id, first.id]
+    assert [run.id for run in await face.ledger.runs(status="cancelled")] == [first.id]
+    assert [run.id for run in await face.ledger.runs(status={"queued", "failed"})] == [other.id, second.id]
+    assert [run.id for run in await face.ledger.runs(since=clock.now())] == [other.id, second.id]
+    assert [run.id for run in await face.ledger.runs(until=clock.now())] == [first.id]
+    assert await face.ledger.counts() == {RunStatus.CANCELLED: 1, RunStatus.QUEUED: 2}
+    assert await face.ledger.counts("b") == {RunStatus.QUEUED: 1}
+
+
+async def test_the_ledgers_pages_follow_each_other(face: Face) -> None:
+    await face.add(add, id="a", args=[1], overlap="allow")
+    handles = [await face.trigger("a") for _ in range(5)]
+    first = await face.ledger.runs(limit=2)
+    second = await face.ledger.runs(limit=2, cursor=first.cursor)
+    third = await face.ledger.runs(limit=2, cursor=second.cursor)
+    assert [run.id for page in (first, second, third) for run in page] == [each.id for each in reversed(handles)]
+    assert third.cursor is None
+
+
+async def test_a_status_that_there_is_not_is_refused(face: Face) -> None:
+    with pytest.raises(ConfigurationError, match="the statuses are queued, running"):
+        await face.ledger.runs(status="done")
+
+
+async def test_a_runs_progress_and_log_are_kept(running: Face) -> None:
+    def target(run: RunContext) -> None:
+        run.progress(0.5, "half way")
+        run.log.info("halt at %d", 5)
+
+    await running.add(target)
+    handle = await running.trigger("target")
+    await handle.result(timeout=PATIENCE)
+    run = await running.ledger.run(handle.id)
+    assert (run.progress, run.progress_note, run.log) == (0.5, "half way", ("INFO halt at 5",))
+
+
+async def test_a_jobs_counters_count_what_its_runs_became(running: Face) -> None:
+    await running.add(add, id="sum", args=[1])
+    await (await running.trigger("sum")).result(timeout=PATIENCE)
+    await (await running.trigger("sum")).result(timeout=PATIENCE)
+    assert (await running.get("sum")).counters == {RunStatus.SUCCEEDED: 2}
+
+
+async def test_a_run_knows_its_times(face: Face) -> None:
+    await face.add(add, id="sum", args=[1])
+    run = await (await face.trigger("sum")).run()
+    assert (run.scheduled_at, run.due_at, run.started_at, run.finished_at) == (NOON, NOON, None, None)
+    assert (run.duration, run.lateness) == (None, None)
