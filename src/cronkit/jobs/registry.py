@@ -1,10 +1,11 @@
 """The registry: which function stands behind each target name, in this process."""
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from cronkit.errors import ConfigurationError
-from cronkit.jobs.target import Target, default_name
+from cronkit.jobs.target import Target, default_name, unwrap
 
 
 class Registry:
@@ -33,12 +34,13 @@ class Registry:
         """Put a function under a name: if none is given, the one it has here already, or its own.
 
         The same function again, or its redefinition in the same place (a cell run again, a module reloaded),
-        replaces the old one.
+        replaces the old one. A method of another object, or a partial with other arguments, does not.
 
         Raises:
             ConfigurationError: another function has that name; the message names both places.
         """
-        name = name or self._names.get(function) or default_name(function)
+        has_hash = isinstance(function, Hashable)
+        name = name or (self._names.get(function) if has_hash else None) or default_name(function)
         known = self._targets.get(name)
         if known is not None and known.function is function:
             return known
@@ -48,6 +50,23 @@ class Registry:
                 f"two targets are called {target.name!r}: {known.place} and {target.place}; "
                 "give one of them another name= or id="
             )
-        self._targets[target.name] = target
-        self._names[function] = target.name
+        if known is not None and _is_bound_otherwise(known.function, function):
+            raise ConfigurationError(
+                f"target {name!r} is {known.place} with another object or other arguments bound to it: "
+                "give each of the two a name= of its own"
+            )
+        self._targets[name] = target
+        if has_hash:
+            self._names[function] = name
         return target
+
+
+def _is_bound_otherwise(known: Callable[..., Any], function: Callable[..., Any]) -> bool:
+    """Whether one and the same function has something else bound to it: neither is a new version of the other."""
+    return unwrap(known) is unwrap(function) and _binding(known) != _binding(function)
+
+
+def _binding(function: Callable[..., Any]) -> tuple[Any, ...]:
+    if isinstance(function, functools.partial):
+        return function.func, function.args, function.keywords
+    return (function,)

@@ -2,14 +2,18 @@
 
 import functools
 import inspect
+import re
 import sys
+import types
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from cronkit.errors import ConfigurationError
 
-_CONTEXT_NAMES = ("RunContext", "cronkit.RunContext", "context.RunContext")
+_CONTEXT = "RunContext"
+_OPTIONAL = frozenset({"None", "Optional", "Union"})
+_BY_KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 SHAPES = 64
@@ -26,8 +30,8 @@ class Colour(StrEnum):
 class Target:
     """A function under the name that stores know it by.
 
-    ``context`` is the parameter annotated as ``RunContext`` (matched also as text, so that imports under
-    ``TYPE_CHECKING`` work), or None. ``place`` says where the function was defined, for error messages.
+    ``context`` is the parameter annotated as ``RunContext``, optional or not (matched also as text, so that imports
+    under ``TYPE_CHECKING`` work), or None. ``place`` says where the function was defined, for error messages.
     """
 
     __slots__ = ("_accepted", "colour", "context", "function", "name", "origin", "place", "signature")
@@ -40,7 +44,7 @@ class Target:
         plain = unwrap(function)
         self.name = name
         self.function = function
-        self.colour = _colour(function, plain)
+        self.colour = _colour(name, function)
         try:
             self.signature: inspect.Signature | None = inspect.signature(function)
         except (TypeError, ValueError):  # some builtins have none to read
@@ -89,9 +93,12 @@ def default_name(function: Callable[..., Any]) -> str:
     """The name of a target that was given none: its function's own.
 
     Raises:
-        ConfigurationError: the function has no name of its own.
+        ConfigurationError: it has no name of its own, or is no function.
     """
-    name: str = getattr(unwrap(function), "__name__", "<unnamed>")
+    if not callable(function):
+        raise ConfigurationError(f"{function!r} is not a function: decorate or pass a function")
+    plain = unwrap(function)
+    name: str = getattr(plain, "__name__", f"<{type(plain).__name__}>")
     if name.startswith("<"):
         raise ConfigurationError(
             f"a {name.strip('<>')} has no name of its own: give the job an id= or the target a name="
@@ -99,27 +106,33 @@ def default_name(function: Callable[..., Any]) -> str:
     return name
 
 
-def _colour(function: Callable[..., Any], plain: Callable[..., Any]) -> Colour:
+def _colour(name: str, function: Callable[..., Any]) -> Colour:
     outermost = function.func if isinstance(function, functools.partial) else function
     method = vars(type(outermost)).get("__call__")  # of an object that is called like a function
     if inspect.iscoroutinefunction(outermost) or inspect.iscoroutinefunction(method):
         return Colour.COROUTINE
-    if inspect.isasyncgenfunction(plain) or inspect.isgeneratorfunction(plain):
-        raise ConfigurationError(
-            f"{default_name(plain)!r} is a generator, which a job would never run: give a plain or async function"
-        )
+    for called in (outermost, method):
+        if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
+            raise ConfigurationError(
+                f"{name!r} is a generator, which a job would never run: give a plain or async function"
+            )
     return Colour.FUNCTION
 
 
 def _context_parameter(signature: inspect.Signature | None) -> str | None:
-    if signature is None:
-        return None
-    for parameter in signature.parameters.values():
-        annotation = parameter.annotation
-        text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
-        if text.strip("'\" ").removesuffix(" | None") in _CONTEXT_NAMES:
-            return parameter.name
-    return None
+    parameters = () if signature is None else signature.parameters.values()
+    return next((each.name for each in parameters if each.kind in _BY_KEYWORD and _is_context(each.annotation)), None)
+
+
+def _is_context(annotation: Any) -> bool:
+    """Whether an annotation means ``RunContext``, or that or None, as a class or as text."""
+    text = getattr(annotation, "__forward_arg__", annotation)
+    if isinstance(text, str):
+        names = {word.rpartition(".")[2] for word in re.findall(r"[\w.]+", text)}
+        return _CONTEXT in names and names - _OPTIONAL == {_CONTEXT}
+    if get_origin(annotation) in (Union, types.UnionType, Annotated):
+        return any(_is_context(part) for part in get_args(annotation))
+    return getattr(annotation, "__name__", None) == _CONTEXT
 
 
 def _place(plain: Callable[..., Any]) -> str:

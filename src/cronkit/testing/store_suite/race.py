@@ -18,8 +18,8 @@ from cronkit.testing.store_suite.fixtures import StoreFixtures
 from cronkit.testing.store_suite.scene import HOUR, LEASE, NAMESPACE, NOON, TARGETS, Scene
 
 NODES = 4
-JOBS = 8
-OCCURRENCES = 25
+JOBS = 12
+OCCURRENCES = 50
 END = NOON + (OCCURRENCES - 1) * HOUR
 DAY = timedelta(days=1)
 
