@@ -1,6 +1,7 @@
 """What a store has to do, said as simply as can be: two dictionaries, searched from end to end each time."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -79,14 +80,14 @@ class StoreModel:
                 self.end(self.runs[run_id], RunStatus.CANCELLED, "job removed")
         del self.jobs[job_id]
 
-    def advance(self, job_id: str, next_at: datetime, birth: RunRow) -> bool:
-        """The job's next occurrence is born; False if it had a run already, or the job had its ``max_runs``."""
+    def advance(self, job_id: str, next_at: datetime | None, births: Sequence[RunRow]) -> int:
+        """The job moves on to its next occurrence; return how many runs were born."""
         job = self.jobs[job_id]
         job.next_at = next_at
-        return self.bear(job, birth)
+        return sum(self.bear(job, birth) for birth in births)
 
     def bear(self, job: ModelJob, birth: RunRow) -> bool:
-        """A run is born, waiting or refused."""
+        """A run is born, waiting or refused; False if it had one already, or the job has had its ``max_runs``."""
         scheduled = birth.cause is Cause.SCHEDULE
         if birth.key in self.keys or (scheduled and job.max_runs is not None and job.spawned >= job.max_runs):
             return False

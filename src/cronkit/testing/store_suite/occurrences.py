@@ -1,6 +1,7 @@
 """Occurrences: when a job is due, what is born of it, and that an occurrence is born once."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from cronkit.jobs.job import Pause
 from cronkit.jobs.keys import Cause
 from cronkit.jobs.status import RunStatus
+from cronkit.schedules import Every
 from cronkit.stores.protocol import Advance, JobStore
 from cronkit.testing.store_suite.fixtures import StoreFixtures
 from cronkit.testing.store_suite.scene import HOUR, NAMESPACE, NOON, TARGETS, Scene, after
@@ -257,6 +259,25 @@ class ClaimDueSuite(StoreFixtures):
         between = scene.come_due(status=RunStatus.MISSED)
 
         assert before.id != between.id
+
+    def test_a_new_schedule_begins_a_new_record(self, scene: Scene, store: JobStore) -> None:
+        scene.add()
+        before = scene.come_due(status=RunStatus.MISSED)
+        row = scene.load()
+        row.spec = replace(row.spec, schedule=Every("2h"))
+        store.save(row)
+
+        assert scene.come_due(status=RunStatus.MISSED).id != before.id
+
+    def test_what_was_left_of_the_old_schedule_is_still_of_its_record(self, scene: Scene, store: JobStore) -> None:
+        scene.add()
+        before = scene.come_due(status=RunStatus.MISSED)
+        row = scene.load()
+        left = scene.birth(row, after(hours=1), RunStatus.MISSED, count=2)
+        row.spec = replace(row.spec, schedule=Every("2h"))
+        store.save(row, [left])
+
+        assert scene.run(before.id).count == 3
 
     def test_refusals_of_two_jobs_do_not_share_a_record(self, scene: Scene) -> None:
         scene.add("a")
