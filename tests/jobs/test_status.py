@@ -65,7 +65,7 @@ def test_the_open_statuses_are_those_that_may_still_change() -> None:
 
 
 def test_every_status_is_open_or_terminal() -> None:
-    assert OPEN | TERMINAL == set(RunStatus)
+    assert set(RunStatus) == OPEN | TERMINAL
     assert not OPEN & TERMINAL
 
 
