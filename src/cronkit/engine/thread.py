@@ -85,6 +85,8 @@ class EngineThread:
             seconds = min(seconds, (wake_at - self._clock.now()).total_seconds())
         if engine.has_reports and (engine.rings_at_once or seconds > SOON.total_seconds()):
             return
+        if self._stopping.is_set() and not engine.in_flight:  # the step before has ended the last run: nobody will ring
+            return
         if self._drain_until is not None:
             seconds = min(seconds, self._drain_until - self._clock.monotonic())
         if seconds > 0:
