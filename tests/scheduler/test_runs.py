@@ -10,7 +10,6 @@ import pytest
 from cronkit import (
     ConfigurationError,
     Fail,
-    LifecycleError,
     RunContext,
     RunError,
     RunNotFoundError,
