@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -42,8 +43,6 @@ def test_a_manual_occurrence_is_told_by_its_token_alone() -> None:
 
 
 def test_an_instant_is_one_key_in_every_zone() -> None:
-    from zoneinfo import ZoneInfo
-
     in_paris = NOW.astimezone(ZoneInfo("Europe/Paris"))
     assert occurrence_key(JOB, Cause.SCHEDULE, NOW, "") == occurrence_key(JOB, Cause.SCHEDULE, in_paris, "")
 
@@ -77,9 +76,9 @@ from cronkit.jobs.ids import IdSource
 ids = IdSource()
 ids.new()
 child = os.fork()
-print(ids.new(), flush=True)
 if child:
     os.waitpid(child, 0)
+print(ids.new())
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True)
 

@@ -120,8 +120,8 @@ class RunContext:
 
         Hand it to a service that refuses duplicates, to make an at-least-once run count once.
         """
-        run = self._attempt.run
-        return f"{run.job}:{run.cause}:{run.scheduled_at.isoformat()}:{run.token}"
+        job, cause, scheduled_at, token = self._attempt.run.key
+        return f"{job}:{cause}:{scheduled_at.isoformat() if scheduled_at else ''}:{token}"
 
     @property
     def cancel_requested(self) -> bool:
