@@ -2,10 +2,11 @@
 
 import pytest
 
+from cronkit.jobs.policies import Overlap
 from cronkit.jobs.status import RunStatus
-from cronkit.stores.protocol import JobStore
+from cronkit.stores.protocol import Advance, JobStore
 from cronkit.testing.store_suite.fixtures import StoreFixtures
-from cronkit.testing.store_suite.scene import LEASE, Scene, after
+from cronkit.testing.store_suite.scene import LEASE, NOON, Scene, after
 
 
 class OverlapSuite(StoreFixtures):
@@ -38,6 +39,28 @@ class OverlapSuite(StoreFixtures):
 
         assert first.id != second.id
         assert first.related_id != second.related_id
+
+    def test_a_blocker_that_gives_way_to_the_next_begins_a_new_record(self, scene: Scene) -> None:
+        job = scene.add()
+        births = [scene.birth(job, NOON), scene.birth(job, after(hours=1))]
+        for birth in births:
+            birth.overlap = Overlap.QUEUE  # as missed="all" makes them
+        scene.claim_due(Advance(job, after(hours=1), after(hours=2), after(hours=2), births))
+        (claimed,) = scene.claim()
+        first = scene.come_due()
+        scene.finish(claimed)
+        second = scene.come_due()
+
+        assert (first.related_id, second.related_id) == (births[0].id, births[1].id)
+        assert first.id != second.id
+
+    def test_triggered_runs_that_are_skipped_have_a_record_each(self, scene: Scene) -> None:
+        scene.add()
+        scene.start()
+        skipped = [scene.come_due(), scene.trigger(), scene.trigger(), scene.come_due()]
+
+        assert len({run.id for run in skipped}) == 4
+        assert {run.count for run in skipped} == {1}
 
     def test_a_run_that_has_not_started_blocks_as_well(self, scene: Scene) -> None:
         scene.add()
