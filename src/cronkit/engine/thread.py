@@ -37,15 +37,18 @@ class EngineThread:
         """Begin."""
         self._thread.start()
 
-    def stop(self, drain: timedelta) -> int:
-        """Claim nothing more, give what runs ``drain`` to end, then cancel it; return how many runs were left.
+    def ask_to_stop(self, drain: timedelta) -> None:
+        """Claim nothing from the next step on, give what runs ``drain`` to end, then cancel it.
 
-        Called again, it shortens the drain but never lengthens it.
+        Asked again, it shortens the drain but never lengthens it.
         """
         until = self._clock.monotonic() + drain.total_seconds()
         self._drain_until = until if self._drain_until is None else min(until, self._drain_until)
         self._stopping.set()
         self._engine.alarm.ring()
+
+    def wait_until_stopped(self) -> int:
+        """Wait for the end; return how many runs were left."""
         self._thread.join()
         return len(self._engine.in_flight.keys() | self._engine.stuck.keys())
 

@@ -1,11 +1,11 @@
 """A running scheduler: the engine, its thread and the executors, put together and taken apart."""
 
+import logging
 import os
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -23,6 +23,8 @@ from cronkit.scheduler.declarations import Declarations
 from cronkit.scheduler.handle import RunWaiters
 from cronkit.schedules import parse_duration
 from cronkit.stores.protocol import JobStore, Scope
+
+logger = logging.getLogger("cronkit.scheduler")
 
 LISTENERS_GRACE = timedelta(seconds=1)
 """How long a stop waits for listeners to deal with the last events."""
@@ -113,10 +115,11 @@ class Runtime:
         if self._thread.is_engine_thread:
             raise LifecycleError("stop() was called on the engine's own thread: call it from another")
         bus, now = self._parts.bus, self._parts.clock.now
+        self._thread.ask_to_stop(drain)
         if not self._is_stopping:
             self._is_stopping = True
             bus.publish(SchedulerStopping(at=now()))
-        left = self._thread.stop(drain)
+        left = self._thread.wait_until_stopped()
         with self._ending:
             if not self._has_ended:
                 bus.publish(SchedulerStopped(at=now(), left_running=left))
@@ -129,9 +132,11 @@ class Runtime:
         if self._unsubscribe is not None:
             self._unsubscribe()
         self._parts.bus.run_coroutine = None
-        with ExitStack() as stack:  # each is shut down, whatever another raises
-            for executor in self._parts.executors.values():
-                stack.callback(executor.shutdown, timedelta())
+        for name, executor in self._parts.executors.items():
+            try:
+                executor.shutdown(timedelta())
+            except Exception:
+                logger.exception("the executor %r could not be shut down", name)
 
 
 def drain_time(drain: Duration) -> timedelta:
