@@ -1,11 +1,12 @@
 """What a fire costs, beside APScheduler 3: CPU, bursts, capacity, latency, a bystander on the loop, and idling.
 
 Every measurement runs in a process of its own, cronkit and its peer in turn, and the medians are compared. No-op
-jobs; the ledger is on, and one no-op listener is on all run events. Needs the ``bench`` extra.
+jobs on cron schedules (``--interval``: on intervals of a second, whose next run costs APScheduler less to find); the
+ledger is on, and one no-op listener is on all run events. Needs the ``bench`` extra.
 
     python benchmarks/fire.py             all scenarios, 5 rounds each (about 8 minutes)
     python benchmarks/fire.py --quick     2 short rounds, to see that it runs
-    python benchmarks/fire.py --only burst latency
+    python benchmarks/fire.py --only burst latency --interval
 """
 
 import argparse
@@ -37,6 +38,9 @@ BARS = {
 }
 
 
+INTERVAL = "--interval" in sys.argv
+
+
 class Subject:
     """A scheduler under test: jobs of one colour, each of which calls ``fired``."""
 
@@ -48,7 +52,7 @@ class Subject:
         self.coroutine = coroutine
 
     def every_second(self, count: int, first: datetime | None) -> None:
-        """``count`` jobs that run each second: spread evenly over it from ``first`` on, or None, as they come."""
+        """``count`` jobs that run each second: at once, or on intervals that are spread over it from ``first`` on."""
         raise NotImplementedError
 
     def once(self, count: int, at: datetime) -> None:
@@ -82,11 +86,13 @@ class Cronkit(Subject):
 
     def every_second(self, count: int, first: datetime | None) -> None:
         for number in range(count):
-            start = None if first is None else first + timedelta(seconds=number / count)
-            self.sync.add("target", self.kit.Every("1s", start=start), id=f"job-{number}")
+            schedule: Any = "1s" if INTERVAL else "* * * * * *"
+            if first is not None:
+                schedule = self.kit.Every("1s", start=first + timedelta(seconds=number / count))
+            self.sync.add("target", schedule, id=f"job-{number}")
 
     def once(self, count: int, at: datetime) -> None:
-        schedule = self.kit.At(at)
+        schedule = self.kit.At(at) if INTERVAL else f"{at.second} {at.minute} {at.hour} {at.day} {at.month} *"
         for number in range(count):
             self.sync.add("target", schedule, id=f"job-{number}")
 
@@ -129,15 +135,23 @@ class APScheduler(Subject):
         self.scheduler.add_listener(listen, mask | events.EVENT_JOB_MAX_INSTANCES | events.EVENT_JOB_SUBMITTED)
 
     def every_second(self, count: int, first: datetime | None) -> None:
+        from apscheduler.triggers.cron import CronTrigger
         from apscheduler.triggers.interval import IntervalTrigger
 
         for number in range(count):
             start = None if first is None else first + timedelta(seconds=number / count)
-            self.scheduler.add_job(self.target, IntervalTrigger(seconds=1, start_date=start, timezone=UTC))
+            trigger = IntervalTrigger(seconds=1, start_date=start, timezone=UTC)
+            if first is None and not INTERVAL:
+                trigger = CronTrigger(second="*", timezone=UTC)
+            self.scheduler.add_job(self.target, trigger)
 
     def once(self, count: int, at: datetime) -> None:
+        when = {"second": at.second, "minute": at.minute, "hour": at.hour, "day": at.day, "month": at.month}
         for _ in range(count):
-            self.scheduler.add_job(self.target, "date", run_date=at, misfire_grace_time=None)
+            if INTERVAL:
+                self.scheduler.add_job(self.target, "date", run_date=at, misfire_grace_time=None)
+            else:
+                self.scheduler.add_job(self.target, "cron", **when, misfire_grace_time=None)
 
     async def run(self, until: Callable[[], bool], probe: Any = None) -> None:
         self.scheduler.start()
@@ -188,7 +202,9 @@ def fire_steadily(name: str, rate: int, seconds: float, spread: bool = False) ->
             fires += 1
 
     tested = subject(name, fired)
-    begin = in_seconds(1 + rate / 10_000)
+    begin = in_seconds(2 + rate / 5_000)
+    if not spread:  # all are due on the second: count whole seconds, from when each has had its time
+        begin = begin.replace(microsecond=900_000)
     tested.every_second(rate, begin if spread else None)
     marks: list[tuple[int, float]] = []
     end = begin + timedelta(seconds=seconds)
@@ -242,9 +258,9 @@ def _burst(name: str, quick: bool) -> tuple[float, float]:
     count = 2_000 if quick else 10_000
     starts: list[float] = []
     tested = subject(name, lambda: starts.append(time.time()))
-    due = in_seconds(3)
-    tested.once(count, due)
-    due = due.timestamp()
+    moment = in_seconds(count / 1_500 + 2).replace(microsecond=0)
+    due = moment.timestamp()
+    tested.once(count, moment)
     worst = 0.0
 
     async def probe() -> None:
@@ -266,17 +282,16 @@ def latency(name: str, quick: bool) -> float:
     starts: list[float] = []
     tested = subject(name, lambda: starts.append(time.time()))
     begin = in_seconds(1)
-    tested.every_second(10, begin)
+    tested.every_second(10, None)
     end = begin.timestamp() + (2 if quick else 5)
     asyncio.run(tested.run(lambda: time.time() >= end))
-    grid, phase = 0.1, begin.timestamp()
-    return statistics.median((start - phase) % grid for start in starts if start >= phase) * 1e3
+    return statistics.median(start % 1 for start in starts if start >= begin.timestamp()) * 1e3
 
 
 def idle(name: str, quick: bool) -> float:
     """Milliseconds of CPU for a second of idling with 10,000 jobs due in a year."""
     tested = subject(name, lambda: None)
-    tested.once(1_000 if quick else 10_000, in_seconds(365 * 86_400))
+    tested.once(1_000 if quick else 10_000, in_seconds(300 * 86_400))
     begin = in_seconds(1).timestamp()
     seconds = 2 if quick else 6
     marks: list[float] = []
@@ -296,7 +311,8 @@ SCENARIOS = {f.__name__: f for f in (cpu, cpu_spread, burst, capacity, latency, 
 
 def measure(scenario: str, name: str, quick: bool) -> float:
     """Run one measurement in a process of its own."""
-    command = [sys.executable, __file__, "--worker", scenario, name, *(["--quick"] if quick else [])]
+    options = ["--quick"] * quick + ["--interval"] * INTERVAL
+    command = [sys.executable, __file__, "--worker", scenario, name, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{scenario} {name} failed:\n{done.stderr}")
@@ -307,6 +323,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="2 short rounds")
     parser.add_argument("--rounds", type=int, help="rounds of each scenario (5)")
+    parser.add_argument("--interval", action="store_true", help="jobs on intervals and dates rather than cron")
     parser.add_argument("--only", nargs="+", choices=SCENARIOS, default=list(SCENARIOS), help="only these scenarios")
     parser.add_argument("--worker", nargs=2, metavar=("SCENARIO", "SUBJECT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
