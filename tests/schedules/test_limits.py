@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cronkit.errors import SearchLimitError
+from cronkit.errors import ScheduleError, SearchLimitError
 from cronkit.schedules import At, CalendarInterval, Cron, Every, Manual, Schedule
+from tests.schedules import oracle
 
 ZONES = (UTC, ZoneInfo("Asia/Tokyo"), ZoneInfo("America/New_York"), timezone(timedelta(hours=23, minutes=59)))
 FIRST = [datetime.min.replace(tzinfo=zone) for zone in ZONES]
@@ -89,3 +90,15 @@ def test_a_window_may_begin_or_end_at_the_limits(edge: str) -> None:
     for schedule in (Cron("0 0 * * *", tz="Asia/Tokyo", **{edge: moment}), Every("1d", **{edge: moment})):
         assert schedule.next(noon) is not None
         assert schedule.previous(noon) is not None
+
+
+@pytest.mark.parametrize("days", ["29 2 *", "29W 2 *", "L-28 2 *", "13 1 +FRI", "* 2 FRI#5", "29 2 +MON#5"])
+@pytest.mark.parametrize("years", ["1971/4", "2027", "2027,2032", "1972-9999/28", "2100-2103", "9997"])
+def test_an_expression_is_refused_just_when_none_of_its_years_has_such_a_day(days: str, years: str) -> None:
+    text = f"0 0 0 {days} {years}"
+    try:
+        Cron(text)
+        accepted = True
+    except ScheduleError:
+        accepted = False
+    assert accepted is oracle.read(text).possible()

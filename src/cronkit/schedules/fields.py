@@ -5,13 +5,16 @@ Every field is an integer whose bit v stands for the value v, except ``days`` (b
 """
 
 from datetime import date
+from functools import cache
 
 from cronkit.schedules.monthdays import SpecialDay, weekday_days
-from cronkit.schedules.timeline import DAY, EPOCH_ORDINAL, MAX_SECOND, MIN_SECOND
+from cronkit.schedules.timeline import DAY, EPOCH_ORDINAL, MAX_SECOND, MIN_SECOND, is_leap
 
 __all__ = ["FIRST_YEAR", "CronFields"]
 
 FIRST_YEAR = 1970
+_CYCLE = 400
+"""After so many years the calendar repeats."""
 _LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _FEBRUARY = 2
 _ALL_WEEKDAYS = (1 << 7) - 1
@@ -155,7 +158,12 @@ class CronFields:
 
     def is_possible(self) -> bool:
         """Whether any reading at all matches."""
-        return self._fits_a_month() and (self.years is None or self._day_from(MIN_SECOND // DAY) is not None)
+        return self._fits_a_month() and (self.years is None or self._fits_a_year(self.years))
+
+    def _fits_a_year(self, years: int) -> bool:
+        """Whether any of these years has such a day: one year of each calendar speaks for all that are like it."""
+        months = [month for month in range(1, 13) if self.months >> month & 1]
+        return any(self.month_days(*shapes[month]) for like, shapes in _calendars() if years & like for month in months)
 
     def _fits_a_month(self) -> bool:
         """Whether any month of any year has such a day: all shapes of its length come up."""
@@ -240,7 +248,7 @@ class CronFields:
                 if following is None:
                     return None
                 year, month = following, _lowest(self.months)
-            day, _, later, _, _ = self._enter(year, month, date(year, month, 1).toordinal() - EPOCH_ORDINAL)
+            day, _, later, _, _ = self._enter_first(year, month)
         return day + _lowest(later)
 
     def _day_until(self, day: int) -> int | None:
@@ -259,7 +267,7 @@ class CronFields:
                 if preceding is None:
                     return None
                 year, month = preceding, _highest(self.months)
-            base, _, earlier, _, _ = self._enter(year, month, date(year, month, 1).toordinal() - EPOCH_ORDINAL)
+            base, _, earlier, _, _ = self._enter_first(year, month)
         return base + _highest(earlier)
 
     def _count_days(self, low: int, high: int) -> int:
@@ -279,11 +287,12 @@ class CronFields:
         when = date.fromordinal(day + EPOCH_ORDINAL)
         return self._enter(when.year, when.month, day - when.day + 1)
 
+    def _enter_first(self, year: int, month: int) -> tuple[int, int, int, int, int]:
+        return self._enter(year, month, date(year, month, 1).toordinal() - EPOCH_ORDINAL)
+
     def _enter(self, year: int, month: int, base: int) -> tuple[int, int, int, int, int]:
         """(first day, length, mask of matching days, year, month), remembered as the current month."""
-        length = _LENGTHS[month]
-        if month == _FEBRUARY and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0):
-            length = 29
+        length = _length(year, month)
         mask = 0
         if self.months >> month & 1 and (self.years is None or self._year_matches(year)):
             mask = self.month_days((base + 4) % 7, length)  # 1970-01-01 was a Thursday
@@ -310,6 +319,30 @@ class CronFields:
 
 
 _NO_MONTH = (0, 0, 0, 0, 0)
+
+
+@cache
+def _calendars() -> list[tuple[int, tuple[tuple[int, int], ...]]]:
+    """The 14 calendars that years have: a mask of the years, and the shape (first weekday, length) of each month."""
+    found: dict[tuple[int, bool], int] = {}
+    for bit in range(_CYCLE):
+        calendar = _weekday(FIRST_YEAR + bit, 1), is_leap(FIRST_YEAR + bit)
+        found[calendar] = found.get(calendar, 0) | 1 << bit
+    cycles = sum(1 << bit for bit in range(0, date.max.year - FIRST_YEAR + 1, _CYCLE))
+    return [(years * cycles, _shapes(FIRST_YEAR + _lowest(years))) for years in found.values()]
+
+
+def _shapes(year: int) -> tuple[tuple[int, int], ...]:
+    return (0, 0), *((_weekday(year, month), _length(year, month)) for month in range(1, 13))
+
+
+def _weekday(year: int, month: int) -> int:
+    """The weekday of a month's first day; Sunday is 0."""
+    return date(year, month, 1).isoweekday() % 7
+
+
+def _length(year: int, month: int) -> int:
+    return 29 if month == _FEBRUARY and is_leap(year) else _LENGTHS[month]
 
 
 def _lowest(mask: int) -> int:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo
 
-__all__ = ["DAY", "MAX_SECOND", "MIN_SECOND", "Segment", "Timeline", "timeline_of"]
+__all__ = ["DAY", "MAX_SECOND", "MIN_SECOND", "Segment", "Timeline", "is_leap", "timeline_of"]
 
 DAY = 86_400
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
@@ -137,7 +137,7 @@ class Timeline:
         """The first starts at the change before the year when that lies within the last days of December, so that
         gaps and folds may reach across New Year."""
         begin = (date(year, 1, 1).toordinal() - EPOCH_ORDINAL) * DAY
-        end = begin + (366 if _is_leap(year) else 365) * DAY
+        end = begin + (366 if is_leap(year) else 365) * DAY
         changes = [change for change in self._changes(begin - PROBE - DAY, end + DAY) if change[0] < end]
         past = [change for change in changes if change[0] <= begin]
         if past:
@@ -208,15 +208,15 @@ def _reading(local: datetime) -> int:
     return (local.toordinal() - EPOCH_ORDINAL) * DAY + local.hour * 3600 + local.minute * 60 + local.second
 
 
-def _is_leap(year: int) -> bool:
+def is_leap(year: int) -> bool:
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
 @cache
 def _model_years() -> dict[tuple[int, bool], int]:
     """The year among `_RULE_YEARS` of each shape."""
-    return {(date(year, 1, 1).weekday(), _is_leap(year)): year for year in _RULE_YEARS}
+    return {(date(year, 1, 1).weekday(), is_leap(year)): year for year in _RULE_YEARS}
 
 
 def _model_year(year: int) -> int:
-    return _model_years()[date(year, 1, 1).weekday(), _is_leap(year)]
+    return _model_years()[date(year, 1, 1).weekday(), is_leap(year)]
