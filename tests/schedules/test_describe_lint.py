@@ -186,9 +186,31 @@ def test_a_calendar_interval_is_looked_through_for_skipped_times_too() -> None:
     assert "2027-03-14" in findings(daily)["SKIPPED_TIME"]
 
 
-@pytest.mark.parametrize(("text", "uneven"), [("*/7 * * * *", True), ("0 */5 * * *", True), ("*/15 */6 * * *", False)])
+@pytest.mark.parametrize(
+    ("text", "uneven"),
+    [
+        ("*/7 * * * *", True),
+        ("0 */5 * * *", True),
+        ("*/15 */6 * * *", False),
+        ("0 9/2 * * *", False),
+        ("5/15 * * * *", False),
+        ("50/15 * * * *", True),
+    ],
+)
 def test_a_step_that_does_not_divide_its_range_is_found(text: str, uneven: bool) -> None:
     assert ("UNEVEN_STEP" in findings(Cron(text, tz="UTC"))) is uneven
+
+
+def test_an_uneven_step_tells_the_distance_from_its_last_value_to_its_first() -> None:
+    assert "last distance is 11, not 7" in findings(Cron("5/7 * * * *", tz="UTC"))["UNEVEN_STEP"]
+
+
+def test_changes_of_clocks_outside_the_window_are_no_findings() -> None:
+    zone = "America/New_York"  # 02:30 is skipped on 2027-03-14
+    assert "SKIPPED_TIME" in findings(Cron("30 2 * * *", tz=zone, end="2027-03-15T00:00"))
+    assert "SKIPPED_TIME" not in findings(Cron("30 2 * * *", tz=zone, end="2027-03-14T00:00"))
+    later = findings(Cron("30 2 * * *", tz=zone, start="2027-06-01T00:00"))
+    assert later["SKIPPED_TIME"].startswith("02:30 does not exist on 2028-03-12")
 
 
 @pytest.mark.parametrize(

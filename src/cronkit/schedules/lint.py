@@ -8,6 +8,7 @@ from cronkit.clock import utc_now
 from cronkit.schedules.describe import MONTHS, join_words, values_of
 from cronkit.schedules.dialects import DIALECTS
 from cronkit.schedules.fields import CronFields
+from cronkit.schedules.grammar import FieldKind, read_field
 from cronkit.schedules.timeline import DAY, MAX_SECOND, MIN_SECOND, Segment, Timeline, timeline_of
 from cronkit.schedules.wallclock import Policy, Readings, owned_from
 
@@ -54,13 +55,14 @@ class Finding(NamedTuple):
 
 def lint_cron(cron: "Cron", fields: CronFields, policy: Policy, after: datetime | None) -> tuple[Finding, ...]:
     """The findings of a cron schedule, in a fixed order."""
-    found = [*_or_ed_days(fields), *_missing_days(fields), *_uneven_steps(cron.text, cron.dialect)]
+    found = [*_or_ed_days(fields), *_missing_days(fields), *_uneven_steps(cron)]
     found += many_runs(fields.times_a_day())
     if after is not None or cron.tz is not None:
-        after = after or utc_now()
+        after = utc_now() if after is None else after
+        following = cron.next(after)
         hours_matter = fields.hours != _ALL_HOURS
         found += clock_changes(cron, fields, policy, after) if hours_matter else []
-        found += never_runs(cron.next(after))
+        found += never_runs(following)
     return tuple(found)
 
 
@@ -73,12 +75,16 @@ def never_runs(following: datetime | None) -> list[Finding]:
 
 
 def clock_changes(schedule: "ZonedSchedule", readings: Readings, policy: Policy, after: datetime) -> list[Finding]:
-    """What the next change of each direction does to the readings it skips or repeats."""
+    """What the next change of each direction within the schedule's window does to the readings it skips or repeats."""
     timeline = timeline_of(schedule.tz)
     if schedule.tz is None:
         return []
     instant = min(max(timeline.second_of(after), MIN_SECOND), MAX_SECOND)
+    if schedule.start is not None:
+        instant = max(instant, timeline.second_of(schedule.start) - 1)
     end = min(instant + _LOOK_AHEAD, MAX_SECOND)
+    if schedule.end is not None:
+        end = min(end, timeline.second_of(schedule.end) - 1)
     gap = fold = None
     segment = timeline.segment_at(instant)
     while segment.end <= end and (gap is None or fold is None):
@@ -163,29 +169,36 @@ def _missing_days(fields: CronFields) -> list[Finding]:
     ]
 
 
-def _uneven_steps(text: str, dialect_name: str) -> list[Finding]:
-    dialect = DIALECTS[dialect_name]
-    parts = text.split()
+def _uneven_steps(cron: "Cron") -> list[Finding]:
+    dialect = DIALECTS[cron.dialect]
+    parts = cron.text.upper().split()
     layout = dialect.layouts.get(len(parts))
     if layout is None:
         return []
     found = []
     for kind, place in zip(dialect.kinds, layout, strict=True):
-        for item in parts[place].split(",") if place >= 0 else ():
-            start, _, step = item.partition("/")
-            if step and "-" not in start:
-                found += _uneven(kind.name, item, int(step))
+        for item in parts[place].removeprefix("+").split(",") if place >= 0 else ():
+            start, slash, step = item.partition("/")
+            if slash and "-" not in start:
+                values = values_of(read_field(item, kind, cron.seed)[0])
+                found += _uneven(kind, item, values, int(step))
     return found
 
 
-def _uneven(field: str, item: str, step: int) -> list[Finding]:
-    size = _CYCLES.get(field)
-    if field == "day-of-month" and step > 1:
+def _uneven(kind: FieldKind, item: str, values: list[int], step: int) -> list[Finding]:
+    """The finding of a step that goes on to the end of its field, where it does not come round evenly.
+
+    One that starts after the first step, as ``9/2`` for hours, leaves the beginning out on purpose.
+    """
+    size = _CYCLES.get(kind.name)
+    last = size - values[-1] + values[0] if size else step
+    if kind.name == "day-of-month" and step > 1:
         problem = f"{item} starts anew each month, so the last distance varies"
-    elif size is None or size % step == 0:
+    elif size is None or last == step or (values[0] - kind.low >= step and len(values) > 1):
         return []
     else:
-        unit = "day" if field == "day-of-week" else field
-        last = f"the last distance is {size % step}, not {step}" if step < size else "there is no second step"
-        problem = f"{item} does not divide {size} {unit}s: {last}"
-    return [Finding(Surprise.UNEVEN_STEP, problem, field)]
+        unit = "day" if kind.name == "day-of-week" else kind.name
+        problem = f"{item} does not divide {size} {unit}s: the last distance is {last}, not {step}"
+        if len(values) == 1:
+            problem = f"{item} is a single {unit}, for there is no second step"
+    return [Finding(Surprise.UNEVEN_STEP, problem, kind.name)]
