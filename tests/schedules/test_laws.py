@@ -9,6 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -279,3 +280,21 @@ def test_a_moment_is_a_datetime(moment: object) -> None:
     ):
         with pytest.raises(ScheduleError):
             ask()
+
+
+@pytest.mark.parametrize("edge", ["2021-11-07T01:30", "2021-03-14T02:30"], ids=["fold", "gap"])
+@pytest.mark.parametrize("fold", [0, 1])
+def test_a_window_whose_edge_lies_in_a_change_keeps_equality_through_json(edge: str, fold: int) -> None:
+    zone = ZoneInfo("America/New_York")
+    schedule = Cron("0 9 * * *", tz=zone, start=datetime.fromisoformat(edge).replace(fold=fold, tzinfo=zone))
+    again = schedule_from_json(schedule.to_json())
+    assert again == schedule
+    assert hash(again) == hash(schedule)
+
+
+def test_an_input_whose_offset_has_part_of_a_second_compares_exactly() -> None:
+    half = timezone(timedelta(hours=1, milliseconds=500))
+    schedule = Cron("* * * * * *", tz="UTC")
+    moment = datetime(2027, 1, 1, 1, 0, 0, tzinfo=half)  # 23:59:59.5 UTC
+    assert schedule.previous(moment) == at("2026-12-31T23:59:59+00:00")
+    assert schedule.next(moment) == at("2027-01-01T00:00:00+00:00")

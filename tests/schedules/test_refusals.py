@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cronkit.errors import ScheduleError
+from cronkit.errors import ScheduleError, SearchLimitError
 from cronkit.schedules import (
     At,
     CalendarInterval,
@@ -309,3 +309,92 @@ def test_a_mangled_json_form_is_a_schedule_or_a_schedule_error(which: str, data:
             form.pop(key, None)
     with suppress(ScheduleError):
         schedule_from_json(form)
+
+
+class Broken(Odd):
+    """A zone that fails."""
+
+    def utcoffset(self, moment: datetime | None) -> None:
+        raise RuntimeError("no offset today")
+
+
+BROKEN = datetime(2027, 1, 1, tzinfo=Broken())
+LOCAL = Cron("0 9 * * *", tz="Europe/Paris")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: Cron("0 9 * * *", tz=Broken()),
+        lambda: LOCAL.next(BROKEN),
+        lambda: LOCAL.previous(BROKEN),
+        lambda: LOCAL.lint(BROKEN),
+        lambda: LOCAL.count(BROKEN, BROKEN),
+        lambda: Cron("0 9 * * *").next(BROKEN),
+        lambda: Cron("0 9 * * *", tz="UTC", start=BROKEN),
+        lambda: Every("5m").next(BROKEN),
+        lambda: At(BROKEN),
+        lambda: At("2027-01-01T00:00").next(BROKEN),
+        lambda: CalendarInterval(days=1, start=BROKEN),
+    ],
+)
+def test_a_tzinfo_that_fails_is_refused(use: Any) -> None:
+    with pytest.raises(ScheduleError):
+        use()
+
+
+@pytest.mark.parametrize("after", ["tomorrow", 5, [], datetime(2027, 1, 1)], ids=repr)
+def test_lint_refuses_what_next_refuses(after: Any) -> None:
+    with pytest.raises(ScheduleError, match="after"):
+        LOCAL.lint(after)
+
+
+@pytest.mark.parametrize("number", [10**5000, -(10**5000)], ids=["huge", "hugely negative"])
+def test_numbers_too_long_to_be_written_are_refused_all_the_same(number: int) -> None:
+    readers: list[Any] = [Every, parse_schedule, lambda n: CalendarInterval(days=n, start="2027-01-01")]
+    for read in readers:
+        with pytest.raises(ScheduleError):
+            read(number)
+    with pytest.raises((ScheduleError, SearchLimitError)):
+        LOCAL.upcoming(number)
+
+
+def test_a_zone_and_its_refusals_in_a_subclass_of_str_are_read_as_text() -> None:
+    class Mute(str):
+        __slots__ = ()
+
+        def index(self, *_: object) -> int:
+            raise RuntimeError("index")
+
+        def __format__(self, _: str) -> str:
+            raise RuntimeError("format")
+
+        def __repr__(self) -> str:
+            raise RuntimeError("repr")
+
+    assert repr(Cron("H 9 * * *", tz=Mute("UTC"), seed=Mute("a"))) == "Cron('H 9 * * *', tz='UTC', seed='a')"
+    with pytest.raises(ScheduleError, match=r"column 9"):
+        Cron(Mute("CRON_TZ=Nowhere 0 9 * * *"))
+    with pytest.raises(ScheduleError, match="dialect"):
+        Cron("0 9 * * *", dialect=Mute("perl"))
+
+
+def test_the_instants_of_a_json_form_are_a_list() -> None:
+    with pytest.raises(ScheduleError, match="list"):
+        schedule_from_json({"type": "at", "at": "2027-01-01T09:00Z" * 1_000_000})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1-2-3 * * * *", "more than a range"),
+        ("0 0 * * MON-TUE-WED", "more than a range"),
+        ("0 0 * * FRI#-1", "write FRIL"),
+        ("0 0 * * TUE#", "which weekday"),
+        ("0 0 * * 8", "from 0 to 7"),
+        ("0 0 0 1 1 * 2030-2027", "write 2027-2030"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_and_a_fix_that_works(text: str, said: str) -> None:
+    with pytest.raises(ScheduleError, match=said):
+        Cron(text)

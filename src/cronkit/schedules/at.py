@@ -8,7 +8,16 @@ from cronkit.clock import utc_now
 from cronkit.errors import ScheduleError
 from cronkit.schedules.describe import join_words, moment_text
 from cronkit.schedules.lint import Finding, never_runs
-from cronkit.schedules.moments import MICRO, NAIVE_EPOCH, from_micros, micros, no_datetime, read_moment, require_aware
+from cronkit.schedules.moments import (
+    MICRO,
+    NAIVE_EPOCH,
+    from_micros,
+    micros,
+    no_datetime,
+    offset_of,
+    read_moment,
+    require_aware,
+)
 from cronkit.schedules.schedule import Schedule, Value, no_zone
 from cronkit.schedules.timeline import DAY, Timeline, timeline_of
 from cronkit.schedules.wallclock import Policy, next_instant
@@ -113,7 +122,7 @@ class At(Value, Schedule):
             raise no_zone(field)
         if not isinstance(moment, datetime):
             raise no_datetime(moment, field)
-        if moment.utcoffset() is not None:
+        if offset_of(moment, field) is not None:
             raise ScheduleError(
                 f"{field} has a UTC offset, but the schedule has no zone", field=field, hint="give tz=, or bind(tz=...)"
             )

@@ -7,7 +7,7 @@ from cronkit.clock import utc_now
 from cronkit.errors import ScheduleError
 from cronkit.schedules.describe import sentence
 from cronkit.schedules.lint import Finding, clock_changes, never_runs
-from cronkit.schedules.moments import read_moment
+from cronkit.schedules.moments import read_moment, short
 from cronkit.schedules.strides import DayStride, MonthStride, Stride
 from cronkit.schedules.timeline import timeline_of
 from cronkit.schedules.wallclock import Policy
@@ -170,7 +170,7 @@ def _read_time(at: object) -> time:
             hour, minute, second = (int(number) for number in [*numbers, "0"][:3])
             if hour < 24 and minute < 60 and second < 60:
                 return time(hour, minute, second)
-    shown = ascii(at)[:20] if isinstance(at, (str, time)) else type(at).__name__
+    shown = at.isoformat() if isinstance(at, time) else short(at)
     raise ScheduleError(f"{shown} is no time of day", field="at", hint='write "09:00" or "09:00:30"')
 
 

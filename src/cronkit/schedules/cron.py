@@ -9,6 +9,7 @@ from cronkit.schedules.dialects import DIALECTS
 from cronkit.schedules.expression import read_expression, uses_hash
 from cronkit.schedules.fields import CronFields
 from cronkit.schedules.lint import Finding, lint_cron
+from cronkit.schedules.moments import short
 from cronkit.schedules.wallclock import Policy
 from cronkit.schedules.zoned import ALWAYS, ZonedSchedule, read_window
 from cronkit.schedules.zones import resolve_zone, same_zone, zone_key, zone_name
@@ -56,7 +57,7 @@ class Cron(ZonedSchedule):
         end: datetime | str | None = None,
     ) -> None:
         if dialect != "default" or dst != "vixie" or seed is not None:
-            _check_options(dialect, dst, seed)
+            dialect, dst, seed = _read_options(dialect, dst, seed)
         self._text, prefix, self._readings, interval_like = read_expression(text, DIALECTS[dialect], seed)
         self._dialect = dialect
         self._dst = dst
@@ -64,7 +65,7 @@ class Cron(ZonedSchedule):
         self._policy = _POLICIES[dst, interval_like]
         self._tz = None if tz is None else resolve_zone(tz)
         if prefix is not None:
-            self._tz = _prefix_zone(prefix, self._tz, text)
+            self._tz = _prefix_zone(prefix, self._tz, str.__str__(text).replace("\t", " "))
         self._window = ALWAYS if start is None and end is None else read_window(start, end, self._tz)
 
     def _in_zone(self, tz: tzinfo) -> Self:
@@ -115,7 +116,7 @@ class Cron(ZonedSchedule):
         return found | self._window.to_json()
 
     def _identity(self) -> tuple[object, ...]:
-        return *self._readings.values(), self._policy, self.dst, self.start, self.end
+        return *self._readings.values(), self._policy, self.dst, self._window.first, self._window.until
 
     def __str__(self) -> str:
         """The expression, with its zone as a ``CRON_TZ=`` prefix where that has a name."""
@@ -155,13 +156,19 @@ def _prefix_zone(name: str, zone: tzinfo | None, text: str) -> tzinfo:
         problem, hint = f"the text says {name}, but tz= says {zone}", "give the zone once"
     except ScheduleError as error:
         problem, hint = error.problem, error.hint
-    raise ScheduleError(problem, field="tz", text=text, column=text.index(name) + 1, hint=hint)
+    raise ScheduleError(problem, field="tz", text=text, column=text.index("=") + 2, hint=hint)
 
 
-def _check_options(dialect: object, dst: object, seed: object) -> None:
-    for field, value, choices in (("dialect", dialect, tuple(DIALECTS)), ("dst", dst, _DST)):
-        if not isinstance(value, str) or value not in choices:
-            shown = ascii(value)[:40] if isinstance(value, str) else type(value).__name__
-            raise ScheduleError(f"{shown} is not known", field=field, hint=f"write one of {', '.join(choices)}")
+def _read_options(dialect: object, dst: object, seed: object) -> tuple[str, str, str | None]:
+    """The three as plain str, or ScheduleError."""
     if seed is not None and not isinstance(seed, str):
         raise ScheduleError(f"{type(seed).__name__} is no seed", field="seed", hint="give a str")
+    plain_seed = None if seed is None else str.__str__(seed)
+    return _choice(dialect, "dialect", tuple(DIALECTS)), _choice(dst, "dst", _DST), plain_seed
+
+
+def _choice(value: object, field: str, choices: tuple[str, ...]) -> str:
+    chosen = str.__str__(value) if isinstance(value, str) else None
+    if chosen not in choices:
+        raise ScheduleError(f"{short(value)} is not known", field=field, hint=f"write one of {', '.join(choices)}")
+    return chosen

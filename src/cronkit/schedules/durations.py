@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from cronkit.errors import ScheduleError
 from cronkit.schedules.expression import plain_text
+from cronkit.schedules.moments import short
 
 __all__ = ["describe_duration", "format_duration", "parse_duration"]
 
@@ -70,9 +71,10 @@ def _split(duration: timedelta, units: list[str]) -> list[tuple[str, str]]:
 
 def _read_text(value: object) -> timedelta:
     if isinstance(value, (int, float)):
-        shown = repr(value)[:20]
+        shown = short(value)
+        example = f"{shown}s" if shown.replace(".", "").isdigit() else "30s"
         raise ScheduleError(
-            f"the number {shown} has no unit", field="duration", hint=f'write it as text, as in "{shown}s"'
+            f"the number {shown} has no unit", field="duration", hint=f'write it as text, as in "{example}"'
         )
     text = plain_text(value, "duration")
     total = _read_iso(text) if text[0] in "Pp" else _read_units(text)

@@ -98,7 +98,7 @@ class FieldKind:
     def _range_hint(self, value: int) -> str:
         if self.sunday == 1 and value == 0:
             return "Sunday is 1 in this dialect"
-        if value == self.high + 1 and self.low == 0:
+        if value == self.high + 1 and self.low == 0 and self.sunday is None:
             return f"the field counts from 0, so {value} is written 0"
         return f"write a number from {self.low} to {self.high}"
 
@@ -184,7 +184,11 @@ def _read_range(first: int, last: int, step: int, first_text: str, item: str, ki
         return span(first, last, step)
     if not kind.wraps:
         raise Refused(
-            f"the range {item} runs backwards", item, f"write two ranges: {first_text}-{top},{kind.low}-{last}"
+            f"the range {item} runs backwards",
+            item,
+            f"write {last}-{first}"
+            if kind.name == "year"
+            else f"write two ranges: {first_text}-{top},{kind.low}-{last}",
         )
     size = top - kind.low + 1
     mask = span(first, last + size, step)
@@ -304,13 +308,17 @@ def _unreadable(item: str, kind: FieldKind) -> Refused:
         return Refused("a value or * is missing before /", item, f"write *{item}")
     if slash and any(mark in head for mark in "LW#"):
         return Refused(f"{head} cannot have a step", item, f"write {head}, or list the days")
-    first, dash, _ = head.partition("-")
+    if "#-" in head and kind.specials:
+        return Refused(f"{item} counts from the end", item, f"write {item.partition('#')[0]}L for the last")
+    first, dash, last = head.partition("-")
     if dash and not first:
         return Refused(f"{item!r} is negative or lacks the start of a range", item, "write low-high")
     end = _special_end(head, kind) if dash else None
     if end is not None:
         example = "MON#2,TUE#2" if kind.specials == "weekday" else "29,30,L"
         return Refused(f"{end} cannot be an end of a range", end, f"list the days one by one, as in {example}")
+    if "-" in last:
+        return Refused(f"{head} is more than a range", item, "write low-high")
     if kind.specials == "weekday" and item == "L":
         return Refused("L alone does not say which weekday", item, "write SATL for the last Saturday, or SAT for each")
     swapped = item[1:] + item[0]
@@ -329,7 +337,7 @@ def _is_special(item: str, kind: FieldKind) -> bool:
 def _unreadable_end(item: str, text: str, kind: FieldKind) -> Refused:
     if not text:
         return Refused("the end of the range is missing", item, "write low-high")
-    return _unreadable(item if _special_end(text, kind) else text, kind)
+    return _unreadable(item if "-" in text or _special_end(text, kind) else text, kind)
 
 
 def _special_end(text: str, kind: FieldKind) -> str | None:
@@ -340,7 +348,10 @@ def _special_end(text: str, kind: FieldKind) -> str | None:
 
 def _unknown_name(text: str, kind: FieldKind) -> Refused:
     if any(mark in text for mark in "LW#?+H") and kind.specials is None:
-        return Refused(f"{text!r} is not known in this field", text, "L, W, # and ? belong to the day fields")
+        hint = "the default dialect knows L, W, #, ? and +" if kind.is_day else "L, W, # and ? belong to the day fields"
+        return Refused(f"{text!r} is not known in this field", text, hint)
+    if "#" in text and kind.specials == "weekday":
+        return Refused(f"{text!r} does not say which weekday", text, "write FRI#2, or FRIL for the last")
     if kind.names:
         short = text[:3]
         if short in kind.names:

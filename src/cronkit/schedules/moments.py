@@ -5,7 +5,18 @@ from datetime import UTC, datetime, timedelta
 from cronkit.errors import ScheduleError
 from cronkit.schedules.timeline import DAY
 
-__all__ = ["EPOCH", "MICRO", "checked_number", "from_micros", "micros", "no_datetime", "read_moment", "require_aware"]
+__all__ = [
+    "EPOCH",
+    "MICRO",
+    "checked_number",
+    "from_micros",
+    "micros",
+    "no_datetime",
+    "offset_of",
+    "read_moment",
+    "require_aware",
+    "short",
+]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NAIVE_EPOCH = datetime(1970, 1, 1)
@@ -24,6 +35,9 @@ def read_moment(value: object, field: str) -> datetime:
     Raises ScheduleError for anything else, a bare date among it, for a date has no time of day.
     """
     if isinstance(value, datetime):
+        shift = offset_of(value, field)
+        if shift is not None and shift.microseconds:
+            raise ScheduleError("a UTC offset of part of a second", field=field, hint="round it to whole seconds")
         return value
     if not isinstance(value, str):
         raise ScheduleError(
@@ -84,13 +98,23 @@ def require_aware(moment: object, field: str) -> datetime:
     """``moment``, if it is an aware datetime; otherwise ScheduleError."""
     if not isinstance(moment, datetime):
         raise no_datetime(moment, field)
-    if moment.utcoffset() is None:
+    if offset_of(moment, field) is None:
         raise ScheduleError(
             "a datetime without a UTC offset",
             field=field,
             hint="give an aware datetime, such as datetime(..., tzinfo=UTC)",
         )
     return moment
+
+
+def offset_of(moment: datetime, field: str) -> timedelta | None:
+    """The UTC offset of a caller's datetime; ScheduleError where its tzinfo fails."""
+    try:
+        return moment.utcoffset()
+    except Exception as error:
+        raise ScheduleError(
+            f"the tzinfo of {field} fails: {type(error).__name__}", field=field, hint="give a ZoneInfo"
+        ) from error
 
 
 def no_datetime(value: object, field: str) -> ScheduleError:
@@ -101,12 +125,17 @@ def no_datetime(value: object, field: str) -> ScheduleError:
 def checked_number(value: object, field: str) -> int:
     """``value``, if it is a whole number of occurrences within the limit of one call; otherwise ScheduleError."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ScheduleError(f"{_short(value)} is no number of occurrences", field=field, hint="give an int, 0 or more")
+        raise ScheduleError(f"{short(value)} is no number of occurrences", field=field, hint="give an int, 0 or more")
     return value
 
 
-def _short(value: object) -> str:
-    text = ascii(value) if isinstance(value, (str, bytes, int, float, type(None))) else type(value).__name__
+def short(value: object) -> str:
+    """A value of any kind and size, for a message."""
+    if isinstance(value, int) and abs(value) >= 10**18:  # Python refuses to write very long numbers
+        return "a number of more than 18 digits"
+    if isinstance(value, str):
+        value = str.__str__(value)[:41]
+    text = ascii(value) if isinstance(value, (str, int, float, type(None))) else type(value).__name__
     return text if len(text) <= 40 else f"{text[:40]}..."
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from cronkit.errors import ScheduleError, SearchLimitError
-from cronkit.schedules.moments import MAX_OCCURRENCES, checked_number
+from cronkit.schedules.moments import MAX_OCCURRENCES, checked_number, short
 
 if TYPE_CHECKING:
     from cronkit.schedules.lint import Finding
@@ -105,7 +105,8 @@ class Value:
 
 def budget_error(total: int, limit: int) -> SearchLimitError:
     """The error of a call that would give more occurrences than its limit."""
-    return SearchLimitError(f"{total:,} occurrences are more than the limit of {limit:,}; ask for a shorter time")
+    number = f"{total:,}" if total < 10**18 else short(total)
+    return SearchLimitError(f"{number} occurrences are more than the limit of {limit:,}; ask for a shorter time")
 
 
 def no_zone(field: str) -> ScheduleError:

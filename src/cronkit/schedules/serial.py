@@ -1,6 +1,6 @@
 """Schedules as JSON objects, and back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cronkit.errors import ScheduleError
@@ -16,10 +16,16 @@ __all__ = ["schedule_from_json"]
 _READERS: dict[str, Callable[..., Schedule]] = {
     "cron": lambda text, **options: Cron(text, **options),
     "every": lambda period, **options: Every(period, **options),
-    "at": lambda at, **options: At(*at, **options),
+    "at": lambda at, **options: At(*_listed(at), **options),
     "calendar-interval": CalendarInterval,
     "manual": Manual,
 }
+
+
+def _listed(at: object) -> Sequence[Any]:
+    if not isinstance(at, (list, tuple)):
+        raise ScheduleError(f"{type(at).__name__} is no list of instants", field="json", hint="give what to_json gave")
+    return at
 
 
 def schedule_from_json(value: Mapping[str, Any]) -> Schedule:
@@ -29,7 +35,7 @@ def schedule_from_json(value: Mapping[str, Any]) -> Schedule:
             f"{type(value).__name__} is no JSON object", field="json", hint="give what to_json returned"
         )
     kind = value.get("type")
-    reader = _READERS.get(kind) if isinstance(kind, str) else None
+    reader = _READERS.get(str.__str__(kind)) if isinstance(kind, str) else None
     if reader is None:
         raise ScheduleError(
             "this JSON object is no schedule", field="json", hint=f"its type must be one of {', '.join(_READERS)}"

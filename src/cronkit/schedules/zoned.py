@@ -5,7 +5,15 @@ from typing import Self
 
 from cronkit.clock import utc_now
 from cronkit.errors import ScheduleError
-from cronkit.schedules.moments import MAX_OCCURRENCES, checked_number, micros, no_datetime, read_moment
+from cronkit.schedules.moments import (
+    MAX_OCCURRENCES,
+    MICRO,
+    checked_number,
+    micros,
+    no_datetime,
+    offset_of,
+    read_moment,
+)
 from cronkit.schedules.schedule import Schedule, Value, budget_error, no_zone
 from cronkit.schedules.timeline import DAY, MAX_SECOND, MIN_SECOND, Timeline, timeline_of
 from cronkit.schedules.wallclock import Policy, Readings, count_instants, instants_after, next_instant, previous_instant
@@ -84,7 +92,7 @@ class ZonedSchedule(Value, Schedule):
         window = self._window
         try:
             second = timeline.second_of(after)  # type: ignore[arg-type]
-        except (TypeError, AttributeError):
+        except Exception:  # whatever a stranger's object does; `_second` says what is wrong with it
             second = self._second(after, timeline, "after")
         if second < window.first:
             second = window.first - 1
@@ -154,9 +162,9 @@ class ZonedSchedule(Value, Schedule):
             moment = utc_now()
         try:
             second = timeline.second_of(moment)  # type: ignore[arg-type]
-        except (TypeError, AttributeError):
+        except Exception:
             raise _mismatch(moment, timeline, field) from None
-        return second + 1 if up and moment.microsecond else second  # type: ignore[union-attr]
+        return -(-micros(moment) // MICRO) if up else second  # type: ignore[arg-type]
 
     def _identity(self) -> tuple[object, ...]:
         """All that tells this schedule from others, but for its zone."""
@@ -205,6 +213,7 @@ def _mismatch(moment: object, timeline: Timeline, field: str) -> ScheduleError:
     """Why a moment cannot be compared with a schedule's own time."""
     if not isinstance(moment, datetime):
         return no_datetime(moment, field)
+    offset_of(moment, field)
     if timeline.tz is None:
         return ScheduleError(
             f"{field} has a UTC offset, but the schedule has no zone",

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from cronkit.errors import ScheduleError
+from cronkit.schedules.moments import offset_of
 
 __all__ = ["resolve_zone", "same_zone", "zone_key", "zone_name", "zone_title"]
 
@@ -17,7 +18,7 @@ def resolve_zone(tz: object) -> tzinfo:
     Raises ScheduleError (field "tz") for anything else.
     """
     if isinstance(tz, str):
-        return _named_zone(tz)
+        return _named_zone(str.__str__(tz))
     if type(tz) is ZoneInfo:
         return tz
     if not isinstance(tz, tzinfo):
@@ -29,7 +30,7 @@ def resolve_zone(tz: object) -> tzinfo:
         raise ScheduleError(
             "a pytz zone does not follow PEP 495", field="tz", hint=f'give "{name}" or ZoneInfo("{name}")'
         )
-    offset = _SOME_DAY.replace(tzinfo=tz).utcoffset()
+    offset = offset_of(_SOME_DAY.replace(tzinfo=tz), "tz")
     if offset is None:
         raise ScheduleError(f"{tz!r} has no UTC offset", field="tz", hint="give a ZoneInfo")
     if offset.microseconds:
@@ -73,10 +74,11 @@ def same_zone(a: tzinfo | None, b: tzinfo | None) -> bool:
 
 
 def _named_zone(name: str) -> tzinfo:
-    try:
-        return ZoneInfo(name)
-    except (LookupError, ValueError, OSError, TypeError):
-        pass
+    if len(name) <= _MAX_NAME:
+        try:
+            return ZoneInfo(name)
+        except (LookupError, ValueError, OSError, TypeError):
+            pass
     offset = _read_offset(name)
     if offset is not None:
         return offset
