@@ -12,9 +12,9 @@ from cronkit.engine.planner import (
     NewId,
     account_due,
     account_paused,
-    due_time,
     is_one_shot,
     next_after,
+    next_due,
     queued,
     refused,
 )
@@ -59,7 +59,7 @@ def update(job: JobRow, spec: JobSpec, now: datetime, by: str | None, new_id: Ne
     elif rescheduled or was_spent:
         _start_schedule(job, now, accounted=job.watermark)
     elif job.next_at is not None:
-        job.next_due = due_time(spec, job.next_at, next_after(spec.schedule, job.next_at))
+        job.next_due = next_due(spec, job.next_at)
     if job.pause is not None:
         job.next_due = job.pause.until
     _record(job, "updated", now, by)
@@ -83,7 +83,7 @@ def resume(job: JobRow, now: datetime, by: str | None, new_id: NewId) -> list[Ru
     births = _account(job, now, new_id)
     job.pause = None
     if job.next_at is not None:
-        job.next_due = due_time(job.spec, job.next_at, next_after(job.spec.schedule, job.next_at))
+        job.next_due = next_due(job.spec, job.next_at)
     _record(job, "resumed", now, by)
     return births
 
@@ -118,11 +118,7 @@ def _bear_early(job: JobRow, now: datetime, new_id: NewId) -> list[RunRow]:
     if job.pause is not None or job.next_at is None or job.next_at > now:
         return []
     job.watermark = job.next_at
-    return [
-        queued(
-            job, job.next_at, due_time(job.spec, job.next_at, next_after(job.spec.schedule, job.next_at)), now, new_id
-        )
-    ]
+    return [queued(job, job.next_at, next_due(job.spec, job.next_at), now, new_id)]
 
 
 def _start_schedule(job: JobRow, now: datetime, accounted: datetime = LONG_AGO) -> None:
@@ -132,7 +128,7 @@ def _start_schedule(job: JobRow, now: datetime, accounted: datetime = LONG_AGO) 
     job.next_at = next_after(schedule, job.watermark)
     job.next_due = None
     if job.next_at is not None:
-        job.next_due = due_time(job.spec, job.next_at, next_after(schedule, job.next_at))
+        job.next_due = next_due(job.spec, job.next_at)
 
 
 def _record(job: JobRow, action: str, now: datetime, by: str | None) -> None:

@@ -85,10 +85,11 @@ def account_due(job: JobRow, now: datetime, new_id: NewId) -> Accounted:
         last, following, count = _newest_due(spec, first, now)
         due = due_time(spec, last, following)
     births = _births(job, first, last, count, due, now, new_id)
-    return births, last, following, None if following is None else _next_due(spec, following)
+    return births, last, following, None if following is None else next_due(spec, following)
 
 
-def _next_due(spec: JobSpec, nominal: datetime) -> datetime:
+def next_due(spec: JobSpec, nominal: datetime) -> datetime:
+    """``due_time`` of an occurrence, with what follows it looked up only where that matters."""
     policies = spec.policies
     if not policies.spread and not policies.jitter:
         return nominal
@@ -168,14 +169,14 @@ def account_paused(job: JobRow, until: datetime, new_id: NewId) -> Accounted:
     if first is None:
         return [], job.watermark, None, None
     if first > until:
-        return [], job.watermark, first, _next_due(job.spec, first)
+        return [], job.watermark, first, next_due(job.spec, first)
     if is_one_shot(schedule):
         return [queued(job, first, first, until, new_id)], first, None, None
     last = _previous(schedule, until + INSTANT) or first
     count = schedule.count(first, last + INSTANT)
     births = [refused(job, RunStatus.SKIPPED, first, last, count, PAUSED_REASON, until, new_id)]
     following = next_after(schedule, last)
-    return births, last, following, None if following is None else _next_due(job.spec, following)
+    return births, last, following, None if following is None else next_due(job.spec, following)
 
 
 def is_one_shot(schedule: Schedule) -> bool:

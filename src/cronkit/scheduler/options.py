@@ -83,10 +83,8 @@ class SpecReader(NamedTuple):
             target=target.name,
             schedule=self.schedule(schedule, job_id, tz),
             executor=self._executor(target, options.get("executor")),
-            policies=self.defaults,
+            **{"policies": self.defaults, **self._read(options, self.defaults)},
         )
-        if options:
-            spec = self._apply(spec, options)
         self._check_overlap(spec)
         target.check_arguments(spec.args, spec.kwargs)
         return spec
@@ -95,13 +93,14 @@ class SpecReader(NamedTuple):
         self, spec: JobSpec, target: Target | None, schedule: AnySchedule | None, tz: Zone | None, options: JobOptions
     ) -> JobSpec:
         """An existing job's spec with some of it changed; raises as ``read`` does."""
+        changes = self._read(options, spec.policies)
         if schedule is not None:
-            spec = replace(spec, schedule=self.schedule(schedule, spec.id, tz))
+            changes["schedule"] = self.schedule(schedule, spec.id, tz)
         elif tz is not None:
             raise ConfigurationError("tz= belongs to a schedule: give schedule= with it")
         if "executor" in options and target is not None:
-            spec = replace(spec, executor=self._executor(target, options["executor"]))
-        spec = self._apply(spec, options)
+            changes["executor"] = self._executor(target, options["executor"])
+        spec = replace(spec, **changes)
         self._check_overlap(spec)
         if target is not None:
             target.check_arguments(spec.args, spec.kwargs)
@@ -136,7 +135,8 @@ class SpecReader(NamedTuple):
             )
         return name
 
-    def _apply(self, spec: JobSpec, options: JobOptions) -> JobSpec:
+    def _read(self, options: JobOptions, base: Policies) -> dict[str, Any]:
+        """The fields of a spec that options give, policies over ``base``."""
         changes: dict[str, Any] = {}
         policies: dict[str, Any] = {}
         for option, value in options.items():
@@ -155,8 +155,8 @@ class SpecReader(NamedTuple):
                 raise ConfigurationError(f"{option}= is no option of a job; the options are {known}")
         if policies:
             unset = {name: getattr(self.defaults, name) for name, value in policies.items() if value is None}
-            changes["policies"] = read_policies(replace(spec.policies, **unset), policies)
-        return replace(spec, **changes) if changes else spec
+            changes["policies"] = read_policies(replace(base, **unset), policies)
+        return changes
 
     def _check_overlap(self, spec: JobSpec) -> None:
         if spec.policies.overlap is not Overlap.CANCEL_RUNNING:
