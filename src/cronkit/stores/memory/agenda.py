@@ -9,10 +9,13 @@ from cronkit.jobs.job import JobRow
 
 Entry = tuple[datetime, int, JobRow, int]
 """When, a number that breaks ties, the job, and the revision for which this is true."""
+FEW = 64
+"""How many entries are kept without asking whether they are still true."""
 
 
 class Agenda:
-    """A heap of jobs by ``next_due``. An entry whose job has changed since is dropped when it comes up.
+    """A heap of jobs by ``next_due``. An entry whose job has changed since is dropped when it comes up, or when the
+    heap has doubled.
 
     What ``take`` offers comes back at the next question, unless the job was changed meanwhile.
     """
@@ -20,13 +23,18 @@ class Agenda:
     def __init__(self) -> None:
         self._heap: list[Entry] = []
         self._offered: list[Entry] = []
-        self._unresolved: list[Entry] = []
+        self._unresolved: dict[str, list[Entry]] = {}
+        self._limit = FEW
         self._numbers = count()
 
     def add(self, job: JobRow) -> None:
         """Look at a job when it is next due, if ever."""
         if job.next_due is not None:
             heapq.heappush(self._heap, (job.next_due, next(self._numbers), job, job.revision))
+            if len(self._heap) > self._limit:
+                self._heap[:] = [entry for entry in self._heap if entry[2].revision == entry[3]]
+                heapq.heapify(self._heap)
+                self._limit = max(FEW, 2 * len(self._heap))
 
     def is_first(self, job: JobRow) -> bool:
         """Whether no other job is due earlier."""
@@ -46,7 +54,7 @@ class Agenda:
                 due.append(job)
                 self._offered.append(entry)
             else:
-                self._unresolved.append(entry)
+                self._unresolved.setdefault(job.spec.target, []).append(entry)
         return due
 
     def first_due(self, targets: Collection[str]) -> datetime | None:
@@ -63,7 +71,6 @@ class Agenda:
                 heapq.heappush(self._heap, entry)
         self._offered.clear()
         if self._unresolved:
-            for entry in self._unresolved:
-                if entry[2].spec.target in targets:
+            for target in [target for target in self._unresolved if target in targets]:
+                for entry in self._unresolved.pop(target):
                     heapq.heappush(self._heap, entry)
-            self._unresolved = [entry for entry in self._unresolved if entry[2].spec.target not in targets]

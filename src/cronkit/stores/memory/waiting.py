@@ -9,13 +9,20 @@ from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
 
 WAITING = frozenset({RunStatus.QUEUED, RunStatus.RETRYING})
+Entry = tuple[datetime, int, RunRow]
+FEW = 64
+"""How many entries of a heap are kept without asking whether they are still true."""
 
 
 class WaitingRuns:
-    """A heap of runs by ``due_at`` for each executor. An entry that is no longer true is dropped when it comes up."""
+    """A heap of runs by ``due_at`` for each executor.
+
+    An entry that is no longer true is dropped when it comes up, or when its heap has doubled.
+    """
 
     def __init__(self) -> None:
-        self._heaps: dict[str, list[tuple[datetime, int, RunRow]]] = {}
+        self._heaps: dict[str, list[Entry]] = {}
+        self._limits: dict[str, int] = {}
         self._unresolved: dict[str, list[tuple[str, RunRow]]] = {}
         self._numbers = count()
 
@@ -24,15 +31,20 @@ class WaitingRuns:
         heap = self._heaps.get(executor)
         if heap is None:
             heap = self._heaps[executor] = []
+            self._limits[executor] = FEW
         heapq.heappush(heap, (run.due_at, next(self._numbers), run))
+        if len(heap) > self._limits[executor]:
+            heap[:] = {entry[2].id: entry for entry in heap if _is_true(entry)}.values()
+            heapq.heapify(heap)
+            self._limits[executor] = max(FEW, 2 * len(heap))
 
     def pop(self, executor: str, now: datetime) -> RunRow | None:
         """The run of this executor that has waited longest, if its time has come."""
         heap = self._heaps.get(executor)
         while heap and heap[0][0] <= now:
-            due_at, _, run = heapq.heappop(heap)
-            if run.status in WAITING and run.due_at == due_at:
-                return run
+            entry = heapq.heappop(heap)
+            if _is_true(entry):
+                return entry[2]
         return None
 
     def set_aside(self, executor: str, run: RunRow, target: str) -> None:
@@ -49,3 +61,8 @@ class WaitingRuns:
     def first_due(self, free: Mapping[str, int]) -> datetime | None:
         """When the next run may start on an executor that has a free slot."""
         return min((heap[0][0] for name, heap in self._heaps.items() if heap and free.get(name)), default=None)
+
+
+def _is_true(entry: Entry) -> bool:
+    due_at, _, run = entry
+    return run.status in WAITING and run.due_at == due_at
