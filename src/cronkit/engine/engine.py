@@ -264,13 +264,13 @@ class Engine:
                 deadline = self._clock.monotonic() + job.policies.timeout.total_seconds()
                 heapq.heappush(self._deadlines, (deadline, run.id, fence))
             attempts.append(attempt)
-        self._announcer.started(attempts)
         for attempt in attempts:
             try:
                 self._executors[attempt.job.executor].submit(attempt, self.report)
             except Exception as error:
                 logger.exception("run %s: executor %r did not take it", attempt.run.id, attempt.job.executor)
                 self.report(attempt, raised(error))
+        self._announcer.started(attempts)  # after the start itself: a listener can wait, a job cannot
 
     def next_work(self, now: datetime) -> datetime | None:
         """When something will be due, may start or has to be stopped; only the lease may want a step before that."""
