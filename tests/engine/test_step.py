@@ -1,0 +1,272 @@
+"""What one step of the engine does, and what it does when something fails under it."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from cronkit.events import EngineFault, StaleWriteRefused
+from cronkit.jobs.attempt import Attempt
+from cronkit.jobs.outcome import succeeded
+from cronkit.jobs.status import RunStatus
+from cronkit.schedules import At, Every
+from cronkit.stores import MemoryStore
+from cronkit.stores.protocol import Finish
+
+from .bench import Bench
+from .factories import NOON, after
+
+SUCCEEDED, QUEUED, RUNNING = RunStatus.SUCCEEDED, RunStatus.QUEUED, RunStatus.RUNNING
+
+
+def statuses(bench: Bench) -> list[RunStatus]:
+    return [run.status for run in bench.runs]
+
+
+# -- the ordinary step ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_due_is_handed_to_its_executor() -> None:
+    bench = Bench()
+    bench.add("1h")
+    bench.step()
+    (attempt,) = bench.executor.running
+    assert (attempt.run.scheduled_at, attempt.number, attempt.started_at) == (NOON, 1, NOON)
+    assert statuses(bench) == [RUNNING]
+
+
+def test_what_is_not_due_is_left_alone_until_exactly_then() -> None:
+    bench = Bench()
+    bench.add(At("2026-03-27T12:00:05Z"))
+    assert bench.step() == after(seconds=5)
+    assert bench.running == []
+    bench.step(seconds=5)
+    assert len(bench.running) == 1
+
+
+def test_an_engine_with_nothing_to_do_wakes_for_its_lease_alone() -> None:
+    assert Bench().step() == after(seconds=10)
+
+
+def test_a_value_that_is_returned_is_kept() -> None:
+    bench = Bench()
+    bench.add("1h")
+    bench.step()
+    bench.end(succeeded({"rows": 7}))
+    assert (bench.run.status, bench.run.value, bench.run.finished_at) == (SUCCEEDED, {"rows": 7}, NOON)
+
+
+def test_never_more_is_handed_over_than_there_are_slots() -> None:
+    bench = Bench(slots=2)
+    for number in range(3):
+        bench.add("now", id=f"job-{number}")
+    bench.step()
+    assert len(bench.running) == 2
+    bench.end()
+    assert len(bench.running) == 2
+    assert sorted(statuses(bench)) == [RUNNING, RUNNING, SUCCEEDED]
+
+
+def test_what_a_run_says_just_before_its_end_is_told_before_its_end() -> None:
+    bench = Bench()
+    bench.add("now")
+    bench.step()
+    (attempt,) = bench.executor.running
+    attempt.on_progress(attempt, 0.9, "nearly")
+    bench.end()
+    assert (bench.run.progress, bench.run.progress_note) == (0.9, "nearly")
+    assert bench.kinds == ["RunStarted", "RunProgressed", "RunSucceeded"]
+
+
+def test_an_engine_that_claims_no_more_lets_what_runs_come_to_its_end() -> None:
+    bench = Bench()
+    bench.add("now", id="first")
+    bench.step()
+    bench.engine.stop_claiming()
+    bench.add("now", id="second")
+    bench.end()
+    assert bench.running == []
+    assert statuses(bench) == [SUCCEEDED]
+
+
+def test_an_end_under_an_old_fence_is_refused_and_told() -> None:
+    bench = Bench()
+    bench.add("now")
+    bench.step()
+    attempt = bench.executor.end()
+    attempt.fence -= 1
+    bench.step()
+    assert statuses(bench) == [RUNNING]
+    (told,) = [event for event in bench.events if isinstance(event, StaleWriteRefused)]
+    assert (told.run_id, told.fence) == (attempt.run.id, attempt.fence)
+
+
+def test_cancelling_everything_asks_each_executor_with_the_reason() -> None:
+    bench = Bench(cancels=True)
+    bench.add("now", id="a")
+    bench.add("now", id="b")
+    bench.step()
+    bench.engine.cancel_all("scheduler stopped")
+    assert bench.executor.cancelled == bench.executor.running
+    assert {attempt.cancel_reason for attempt in bench.executor.running} == {"scheduler stopped"}
+
+
+# -- a store that fails -----------------------------------------------------------------------------------------------
+
+
+class FailingStore(MemoryStore):
+    """A store that a test takes away, verb by verb."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failing: set[str] = set()
+
+    def _check(self, verb: str) -> None:
+        if verb in self.failing:
+            raise ConnectionError(f"{verb}: no route")
+
+    def finish(self, finishes: Sequence[Finish]) -> list[bool]:
+        """Fail while told to."""
+        self._check("finish")
+        return super().finish(finishes)
+
+    def release(self, run_ids: Sequence[str]) -> None:
+        """Fail while told to."""
+        self._check("release")
+        super().release(run_ids)
+
+    def renew(self, *args: Any) -> Any:
+        """Fail while told to."""
+        self._check("renew")
+        return super().renew(*args)
+
+
+def test_outcomes_wait_while_the_store_is_away() -> None:
+    store = FailingStore()
+    bench = Bench(store=store)
+    bench.add("now", id="a")
+    bench.add("now", id="b")
+    bench.step()
+    store.failing = {"finish"}
+    for _ in range(2):
+        bench.executor.end()
+        with pytest.raises(ConnectionError):
+            bench.step()
+    assert bench.engine.has_reports
+    assert statuses(bench) == [RUNNING, RUNNING]
+    store.failing = set()
+    bench.step()
+    assert statuses(bench) == [SUCCEEDED, SUCCEEDED]
+    assert not bench.engine.has_reports
+
+
+def test_an_end_is_told_once_however_often_it_is_written() -> None:
+    store = FailingStore()
+    bench = Bench(store=store)
+    bench.add("now")
+    bench.step()
+    bench.executor.end()
+    store.failing = {"finish"}
+    for _ in range(3):
+        with pytest.raises(ConnectionError):
+            bench.step()
+    store.failing = set()
+    bench.step()
+    bench.step()
+    assert bench.kinds == ["RunStarted", "RunSucceeded"]
+
+
+def test_the_gate_of_a_thread_that_returned_opens_although_the_store_was_away() -> None:
+    store = FailingStore()
+    bench = Bench(store=store)
+    bench.add("1h", timeout="1m", overlap="queue")
+    bench.step()
+    bench.step(minutes=1)
+    bench.executor.end()
+    store.failing = {"release"}
+    with pytest.raises(ConnectionError):
+        bench.step()
+    store.failing = set()
+    bench.step(minutes=59)
+    assert len(bench.running) == 1
+
+
+def test_a_lease_that_could_not_be_renewed_is_renewed_by_the_next_step() -> None:
+    store = FailingStore()
+    bench = Bench(store=store)
+    store.failing = {"renew"}
+    with pytest.raises(ConnectionError):
+        bench.step()
+    store.failing = set()
+    assert bench.step(seconds=1) == after(seconds=11)
+
+
+# -- schedules and executors that fail --------------------------------------------------------------------------------
+
+
+class BrokenSchedule(Every):
+    """A schedule that cannot be worked out any more once a test says so."""
+
+    is_broken = False
+
+    def next(self, instant: datetime) -> datetime | None:
+        """As ``Every``, or not at all."""
+        if BrokenSchedule.is_broken:
+            raise ZeroDivisionError("broken")
+        return super().next(instant)
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Bench:
+    """An engine with a job whose schedule broke after it was added, and one beside it."""
+    bench = Bench()
+    schedule = BrokenSchedule("1h").bind(tz="UTC")
+    assert isinstance(schedule, BrokenSchedule)
+    bench.add(schedule, id="broken")
+    bench.add("1h", id="sound")
+    monkeypatch.setattr(BrokenSchedule, "is_broken", True)
+    caplog.set_level(logging.CRITICAL)
+    bench.step()
+    return bench
+
+
+def test_a_schedule_that_raises_keeps_no_other_job_from_running(broken: Bench) -> None:
+    assert [attempt.job.id for attempt in broken.executor.running] == ["sound"]
+
+
+def test_a_schedule_that_raises_is_told_and_does_not_make_the_engine_spin(broken: Bench) -> None:
+    (fault,) = [event for event in broken.events if isinstance(event, EngineFault)]
+    assert "default/broken@1: ZeroDivisionError('broken')" in fault.problem
+    assert broken.step() == after(seconds=10)
+
+
+def test_a_schedule_that_raised_is_looked_at_again_and_has_lost_nothing(
+    broken: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BrokenSchedule, "is_broken", False)
+    broken.step(minutes=1)
+    run = next(run for run in broken.runs if run.job_id == "broken")
+    assert (run.status, run.scheduled_at) == (RUNNING, NOON)
+
+
+def test_an_executor_that_refuses_an_attempt_fails_it_and_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench()
+    submit = bench.executor.submit
+
+    def choosy(attempt: Attempt, report: Any) -> None:
+        if attempt.job.id == "bad":
+            raise OSError("not this one")
+        submit(attempt, report)
+
+    monkeypatch.setattr(bench.executor, "submit", choosy)
+    bench.add("now", id="bad")
+    bench.add("now", id="good")
+    with caplog.at_level(logging.CRITICAL):
+        bench.step()
+    bench.end()
+    ends = {run.job_id: (run.status, run.error and run.error.message) for run in bench.runs}
+    assert ends == {"bad": (RunStatus.FAILED, "not this one"), "good": (SUCCEEDED, None)}

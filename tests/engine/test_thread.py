@@ -1,0 +1,150 @@
+"""The loop round the engine: when it steps again, and what it does when a step fails or it is asked to stop."""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cronkit.engine.thread import CANCEL_GRACE, LONGEST_SLEEP, EngineThread
+from cronkit.events import EngineFault, Event, EventBus
+from tests.scheduler.faces import NOON, HandClock
+
+
+class HandAlarm:
+    """Sleeps by moving the clock, and notes for how long."""
+
+    def __init__(self, clock: HandClock) -> None:
+        self.waits: list[float] = []
+        self.rings = 0
+        self._clock = clock
+
+    def wait(self, seconds: float) -> None:
+        """Let that time pass."""
+        self.waits.append(round(seconds, 6))
+        self._clock.advance(seconds=seconds)
+
+    def ring(self) -> None:
+        """Note it: whoever sleeps here wakes by the clock alone."""
+        self.rings += 1
+
+
+class ScriptedEngine:
+    """Does at each step what a script says: answers with a wake-up, raises, or lets a test act; then nothing more."""
+
+    def __init__(self, clock: HandClock, script: list[Any]) -> None:
+        self.alarm = HandAlarm(clock)
+        self.in_flight: dict[str, Any] = {}
+        self.stuck: dict[str, Any] = {}
+        self.wake_at: datetime | None = None
+        self.rings_at_once = self.is_full = self.has_reports = False
+        self.is_claiming = True
+        self.cancelled_for: list[str] = []
+        self.script = script
+
+    def step(self, now: datetime) -> datetime | None:
+        """The next line of the script."""
+        line = self.script.pop(0) if self.script else None
+        if isinstance(line, Exception):
+            raise line
+        return line() if callable(line) else line
+
+    def stop_claiming(self) -> None:
+        """Note it."""
+        self.is_claiming = False
+
+    def cancel_all(self, reason: str) -> None:
+        """Note it; what runs does not heed it."""
+        self.cancelled_for.append(reason)
+
+
+class Loop:
+    """An engine thread over a script; its last line is followed by a request to stop."""
+
+    def __init__(self, *script: Any, drain: float = 0, in_flight: int = 0) -> None:
+        self.clock = HandClock()
+        self.engine = ScriptedEngine(self.clock, [*script, self._stop])
+        self.engine.in_flight = {str(number): object() for number in range(in_flight)}
+        self.events: list[Event] = []
+        self._drain = timedelta(seconds=drain)
+        bus = EventBus(inline=True)
+        bus.on(Event)(self.events.append)
+        self.thread = EngineThread(self.engine, bus, self.clock)  # type: ignore[arg-type]
+
+    def run(self) -> int:
+        """Run the loop to its end; return how many runs were left."""
+        self.thread.start()
+        return self.thread.wait_until_stopped()
+
+    def _stop(self) -> None:
+        self.thread.ask_to_stop(self._drain)
+
+
+def test_it_sleeps_until_exactly_the_wake_up_that_the_step_gave() -> None:
+    loop = Loop(NOON + timedelta(seconds=2.5), NOON + timedelta(seconds=3))
+    loop.run()
+    assert loop.engine.alarm.waits == [2.5, 0.5]
+
+
+def test_it_sleeps_no_longer_than_it_takes_to_notice_a_jump_of_the_clock() -> None:
+    loop = Loop(None, NOON + timedelta(days=1))
+    loop.run()
+    assert loop.engine.alarm.waits == [LONGEST_SLEEP, LONGEST_SLEEP]
+
+
+def test_a_wake_up_that_has_passed_is_no_sleep() -> None:
+    loop = Loop(NOON, NOON - timedelta(seconds=1))
+    loop.run()
+    assert loop.engine.alarm.waits == []
+
+
+def test_it_does_not_sleep_over_reports() -> None:
+    loop = Loop(NOON + timedelta(seconds=2))
+    loop.engine.has_reports = True
+    loop.engine.script.insert(1, lambda: setattr(loop.engine, "has_reports", False))
+    loop.run()
+    assert loop.engine.alarm.waits == [LONGEST_SLEEP]
+
+
+def test_a_step_that_fails_is_told_and_followed_by_others_ever_later(caplog: pytest.LogCaptureFixture) -> None:
+    loop = Loop(*(OSError("no route") for _ in range(10)))
+    with caplog.at_level(logging.CRITICAL):
+        loop.run()
+    assert loop.engine.alarm.waits == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0]
+    faults = [event.problem for event in loop.events if isinstance(event, EngineFault)]
+    assert faults == ["OSError('no route')"] * 10
+
+
+def test_a_step_that_succeeds_ends_the_backing_off(caplog: pytest.LogCaptureFixture) -> None:
+    loop = Loop(OSError(), OSError(), NOON, OSError())
+    with caplog.at_level(logging.CRITICAL):
+        loop.run()
+    assert loop.engine.alarm.waits == [0.1, 0.2, 0.1]
+
+
+def test_an_engine_with_nothing_in_flight_stops_at_once() -> None:
+    loop = Loop(drain=3600)
+    assert loop.run() == 0
+    assert loop.engine.alarm.waits == []
+    assert not loop.engine.is_claiming
+
+
+def test_a_drain_ends_as_soon_as_the_last_run_has() -> None:
+    loop = Loop(drain=3600, in_flight=1)
+    loop.engine.script.append(loop.engine.in_flight.clear)
+    assert loop.run() == 0
+    assert loop.engine.alarm.waits == [LONGEST_SLEEP]
+    assert loop.engine.cancelled_for == []
+
+
+def test_what_outlasts_the_drain_is_cancelled_and_given_a_moment_more() -> None:
+    loop = Loop(drain=3, in_flight=2)
+    assert loop.run() == 2
+    assert loop.engine.alarm.waits == [3.0, CANCEL_GRACE]
+    assert loop.engine.cancelled_for == ["scheduler stopped"]
+
+
+def test_threads_that_timed_out_and_did_not_return_are_left_too() -> None:
+    loop = Loop()
+    loop.engine.stuck = {"a": object()}
+    assert loop.run() == 1
