@@ -69,15 +69,12 @@ class Cron(ZonedSchedule):
         self._window = ALWAYS if start is None and end is None else read_window(start, end, self._tz)
 
     def _in_zone(self, tz: tzinfo) -> Self:
-        return type(self)(
-            self._text,
-            tz=tz,
-            dialect=self._dialect,
-            dst=self._dst,
-            seed=self._seed,
-            start=self.start,
-            end=self.end,
-        )
+        twin = object.__new__(type(self))
+        twin._text, twin._dialect, twin._dst, twin._seed = self._text, self._dialect, self._dst, self._seed
+        twin._readings, twin._policy = self._readings, self._policy
+        twin._tz = tz
+        twin._window = read_window(self.start, self.end, tz)
+        return twin
 
     @property
     def text(self) -> str:
