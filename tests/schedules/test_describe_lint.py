@@ -205,6 +205,16 @@ def test_an_uneven_step_tells_the_distance_from_its_last_value_to_its_first() ->
     assert "last distance is 11, not 7" in findings(Cron("5/7 * * * *", tz="UTC"))["UNEVEN_STEP"]
 
 
+@pytest.mark.parametrize("days", ["31", "31W", "31,31W"])
+def test_a_day_that_short_months_lack_is_found(days: str) -> None:
+    assert "February, April, June, September and November" in findings(Cron(f"0 0 {days} * *", tz="UTC"))["MISSING_DAY"]
+
+
+@pytest.mark.parametrize("days", ["31,L", "1,31", "L-27", "LW", "31W,15W"])
+def test_a_month_with_another_of_the_days_lacks_nothing(days: str) -> None:
+    assert "MISSING_DAY" not in findings(Cron(f"0 0 {days} * *", tz="UTC"))
+
+
 def test_changes_of_clocks_outside_the_window_are_no_findings() -> None:
     zone = "America/New_York"  # 02:30 is skipped on 2027-03-14
     assert "SKIPPED_TIME" in findings(Cron("30 2 * * *", tz=zone, end="2027-03-15T00:00"))

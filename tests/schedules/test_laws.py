@@ -298,3 +298,9 @@ def test_an_input_whose_offset_has_part_of_a_second_compares_exactly() -> None:
     moment = datetime(2027, 1, 1, 1, 0, 0, tzinfo=half)  # 23:59:59.5 UTC
     assert schedule.previous(moment) == at("2026-12-31T23:59:59+00:00")
     assert schedule.next(moment) == at("2027-01-01T00:00:00+00:00")
+
+
+def test_crons_that_list_the_same_special_days_in_another_order_are_equal() -> None:
+    for one, other in (("0 0 * * MON#1,FRI#2", "0 0 * * FRI#2,MON#1"), ("0 0 1W,L * *", "0 0 L,1W * *")):
+        assert Cron(one) == Cron(other)
+        assert hash(Cron(one)) == hash(Cron(other))

@@ -75,7 +75,7 @@ class CronFields:
         self._month = _NO_MONTH
 
     def values(self) -> tuple[object, ...]:
-        """All that the fields say, for comparing and hashing."""
+        """All that the fields say, for comparing and hashing; the order of L, W and # items says nothing."""
         return (
             self.seconds,
             self.minutes,
@@ -85,8 +85,8 @@ class CronFields:
             self.weekdays,
             self.years,
             self.both_days,
-            self.special_days,
-            self.special_weekdays,
+            frozenset(self.special_days),
+            frozenset(self.special_weekdays),
         )
 
     def first(self, reading: int) -> int | None:
@@ -155,6 +155,10 @@ class CronFields:
         for rule, a, b in self.special_weekdays:
             weekdays |= rule(first, length, a, b)
         return days & weekdays if self.both_days else days | weekdays
+
+    def has_month_day(self, length: int) -> bool:
+        """Whether a month of this length has one of the days of the month; W never leaves a month that has its day."""
+        return bool(self.days & ((1 << length) - 1)) or any(rule(0, length, a, b) for rule, a, b in self.special_days)
 
     def is_possible(self) -> bool:
         """Whether any reading at all matches."""

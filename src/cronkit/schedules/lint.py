@@ -22,7 +22,10 @@ BUSY = 1_440
 """So many runs a day, one a minute, are worth a remark."""
 _LOOK_AHEAD = 400 * DAY
 _CYCLES = {"second": 60, "minute": 60, "hour": 24, "month": 12, "day-of-week": 7}
-_ALL_WEEKDAYS, _ALL_HOURS = (1 << 7) - 1, (1 << 24) - 1
+_ALL_HOURS = (1 << 24) - 1
+_FEBRUARY = 2
+_LONGEST = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+"""The days of each month, of February in a leap year."""
 
 
 class Surprise(Enum):
@@ -152,19 +155,20 @@ def _or_ed_days(fields: CronFields) -> list[Finding]:
 
 
 def _missing_days(fields: CronFields) -> list[Finding]:
-    days = values_of(fields.days, 1)
-    if not fields.both_days or fields.special_days or not days or days[0] <= 28:
+    """Months without any of the days of the month, whatever weekday they begin with."""
+    if not fields.both_days or fields.has_month_day(28):
         return []
-    months = values_of(fields.months)
-    short = [month for month in months if days[0] > (29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31)]
-    words = [MONTHS[month] for month in short]
-    if days[0] == 29 and 2 in months:
+    days = values_of(fields.days, 1)
+    lacking = [month for month in values_of(fields.months) if not fields.has_month_day(_LONGEST[month])]
+    words = [MONTHS[month] for month in lacking]
+    if fields.has_month_day(29) and fields.months >> _FEBRUARY & 1:
         words = ["February of most years"]
     if not words:
         return []
+    missing = f"day {days[0]}" if days else "such day"
     return [
         Finding(
-            Surprise.MISSING_DAY, f"there is no day {days[0]} in {join_words(words)}: does not run then", "day-of-month"
+            Surprise.MISSING_DAY, f"there is no {missing} in {join_words(words)}: does not run then", "day-of-month"
         )
     ]
 
