@@ -129,3 +129,10 @@ def test_a_manual_schedule_never_occurs_by_itself() -> None:
     assert manual.lint(after=START) == ()
     assert Manual() == manual
     assert hash(Manual()) == hash(manual)
+
+
+@pytest.mark.parametrize("offset", ["+01:75", "-00:60", "+01:00:60"])
+def test_an_offset_of_more_than_59_minutes_or_seconds_is_refused(offset: str) -> None:
+    with pytest.raises(ScheduleError, match="59") as caught:
+        At(f"2027-01-01T09:00{offset}")
+    assert caught.value.column == 17

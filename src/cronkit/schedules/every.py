@@ -47,6 +47,10 @@ class Every(Value, Schedule):
         self._first = _MIN if self._start is None else max(_MIN, micros(self._start))
         self._until = _MAX if self._end is None else min(_MAX, micros(self._end))
         if self._first > self._until:
+            if self._first > _MAX:
+                raise ScheduleError(
+                    "the start is out of range", field="start", hint="give a year up to 9999, in UTC too"
+                )
             raise ScheduleError("the end lies before the start", field="end", hint="give a later end")
 
     @property

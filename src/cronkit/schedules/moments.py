@@ -24,6 +24,7 @@ MICRO = 1_000_000
 MAX_OCCURRENCES = 1_000_000
 """How many occurrences one call gives at most."""
 
+_EXAMPLE = 'write "2027-01-01T09:00+01:00"'
 _TIME_SHAPES = {"00:00", "00:00:00", *(f"00:00:00.{'0' * digits}" for digits in range(1, 7))}
 _OFFSET_SHAPES = {"", "Z", "+00:00", "+00:00:00"}
 _DIGITS = str.maketrans("123456789-tz", "000000000+TZ")
@@ -45,9 +46,12 @@ def read_moment(value: object, field: str) -> datetime:
             field=field,
             hint='give ISO text ("2027-01-01T09:00") or a datetime',
         )
-    value = str.__str__(value)
+    return _read_iso(str.__str__(value), field)
+
+
+def _read_iso(value: str, field: str) -> datetime:
     if len(value) > 64 or not value.isascii():
-        raise ScheduleError("this is no ISO date and time", field=field, hint='write "2027-01-01T09:00+01:00"')
+        raise ScheduleError("this is no ISO date and time", field=field, hint=_EXAMPLE)
     text = value.strip(" \t")
     shape = text.translate(_DIGITS)
     if shape == "0000+00+00":
@@ -63,12 +67,14 @@ def read_moment(value: object, field: str) -> datetime:
         or time not in _TIME_SHAPES
         or offset not in _OFFSET_SHAPES
     ):
+        raise ScheduleError("this is no ISO date and time", field=field, text=_shown(text), column=1, hint=_EXAMPLE)
+    if any(part > "59" for part in text[11 + len(time) :].split(":")[1:]):
         raise ScheduleError(
-            "this is no ISO date and time",
+            "an offset has minutes and seconds up to 59",
             field=field,
-            text=_shown(text),
-            column=1,
-            hint='write "2027-01-01T09:00+01:00"',
+            text=text,
+            column=12 + len(time),
+            hint="correct the offset",
         )
     if text[11:13] == "24":
         raise ScheduleError(
