@@ -6,6 +6,7 @@ Every field is an integer whose bit v stands for the value v, except ``days`` (b
 
 from datetime import date
 from functools import cache
+from itertools import pairwise
 
 from cronkit.schedules.monthdays import SpecialDay, weekday_days
 from cronkit.schedules.timeline import DAY, EPOCH_ORDINAL, MAX_SECOND, MIN_SECOND, is_leap
@@ -296,7 +297,7 @@ class CronFields:
 
     def _enter(self, year: int, month: int, base: int) -> tuple[int, int, int, int, int]:
         """(first day, length, mask of matching days, year, month), remembered as the current month."""
-        length = _length(year, month)
+        length = 29 if month == _FEBRUARY and is_leap(year) else _LENGTHS[month]
         mask = 0
         if self.months >> month & 1 and (self.years is None or self._year_matches(year)):
             mask = self.month_days((base + 4) % 7, length)  # 1970-01-01 was a Thursday
@@ -330,23 +331,17 @@ def _calendars() -> list[tuple[int, tuple[tuple[int, int], ...]]]:
     """The 14 calendars that years have: a mask of the years, and the shape (first weekday, length) of each month."""
     found: dict[tuple[int, bool], int] = {}
     for bit in range(_CYCLE):
-        calendar = _weekday(FIRST_YEAR + bit, 1), is_leap(FIRST_YEAR + bit)
+        year = FIRST_YEAR + bit
+        calendar = date(year, 1, 1).weekday(), is_leap(year)
         found[calendar] = found.get(calendar, 0) | 1 << bit
     cycles = sum(1 << bit for bit in range(0, date.max.year - FIRST_YEAR + 1, _CYCLE))
     return [(years * cycles, _shapes(FIRST_YEAR + _lowest(years))) for years in found.values()]
 
 
 def _shapes(year: int) -> tuple[tuple[int, int], ...]:
-    return (0, 0), *((_weekday(year, month), _length(year, month)) for month in range(1, 13))
-
-
-def _weekday(year: int, month: int) -> int:
-    """The weekday of a month's first day; Sunday is 0."""
-    return date(year, month, 1).isoweekday() % 7
-
-
-def _length(year: int, month: int) -> int:
-    return 29 if month == _FEBRUARY and is_leap(year) else _LENGTHS[month]
+    """The shapes of a year's months, from index 1 on. Ordinal 0 was a Sunday."""
+    firsts = [date(year + month // 12, month % 12 + 1, 1).toordinal() for month in range(13)]
+    return (0, 0), *((first % 7, following - first) for first, following in pairwise(firsts))
 
 
 def _lowest(mask: int) -> int:
