@@ -148,3 +148,10 @@ def test_threads_that_timed_out_and_did_not_return_are_left_too() -> None:
     loop = Loop()
     loop.engine.stuck = {"a": object()}
     assert loop.run() == 1
+
+
+def test_a_second_request_to_stop_never_lengthens_the_drain() -> None:
+    loop = Loop(drain=3, in_flight=1)
+    loop.engine.script.append(lambda: loop.thread.ask_to_stop(timedelta(hours=1)))
+    loop.run()
+    assert sum(loop.engine.alarm.waits) == 3.0 + CANCEL_GRACE
