@@ -40,7 +40,7 @@ class Alarm:
     __slots__ = ("_gate", "_rung")
 
     def __init__(self) -> None:
-        # A bare lock, shut while nobody has rung: a wait for it costs 20 us of CPU, for a queue or an Event 27 and more.
+        # A bare lock, shut while nobody has rung: a wait costs 20 us of CPU, on a queue or an Event 27 and more.
         self._gate = threading.Lock()
         self._gate.acquire()
         self._rung = False
