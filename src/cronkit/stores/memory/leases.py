@@ -30,7 +30,11 @@ class Leases:
     def renew(self, node: str, until: datetime) -> Renewal:
         """Keep a node's runs; tell which it has lost since, and which are to be cancelled."""
         self._until[node] = until
-        asked = {run.id: run.reason or "cancelled" for run in self.held_by(node).values() if run.cancel_requested}
+        asked = {
+            run.id: run.reason or "cancelled"
+            for run in self.held_by(node).values()
+            if run.cancel_requested and not run.occupied
+        }
         return Renewal(frozenset(self._lost.pop(node, ())), asked)
 
     def expire(self, now: datetime) -> list[RunRow]:
@@ -38,7 +42,7 @@ class Leases:
         freed: list[RunRow] = []
         for node in [node for node, until in self._until.items() if until < now]:
             del self._until[node]
-            runs = self._held.pop(node, {})
-            self._lost.setdefault(node, set()).update(runs)
-            freed += runs.values()
+            runs = self._held.pop(node, {}).values()
+            self._lost.setdefault(node, set()).update(run.id for run in runs if not run.occupied)
+            freed += runs
         return freed

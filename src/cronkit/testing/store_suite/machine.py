@@ -24,12 +24,13 @@ from cronkit.testing.store_suite.fixtures import StoreFixtures
 from cronkit.testing.store_suite.model import ModelJob, StoreModel
 from cronkit.testing.store_suite.scene import HOUR, LEASE, NAMESPACE, TARGETS, Scene
 
-JOB_IDS = st.sampled_from("abc")
+JOB_IDS = st.sampled_from("ab")
 EXECUTORS = st.sampled_from(["x", "y"])
 NODES = st.sampled_from(["n1", "n2"])
 PICKS = st.integers(0, 99)
 """Which of the things that there are, counted round."""
-SPANS = st.sampled_from([timedelta(seconds=10), timedelta(seconds=45), HOUR, 3 * HOUR])
+NOW = timedelta()
+SPANS = st.sampled_from([timedelta(seconds=10), HOUR, 3 * HOUR])
 BIRTHS = [RunStatus.QUEUED, RunStatus.QUEUED, RunStatus.MISSED, RunStatus.SKIPPED]
 ENDS = st.sampled_from([RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.SKIPPED, RunStatus.TIMED_OUT])
 
@@ -183,7 +184,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert self.store.finish([finish]) == [self.model.finish(finish, number)]
 
     @precondition(lambda self: self.claims)
-    @rule(pick=PICKS, wait=SPANS, counted=st.booleans(), repeat=st.booleans())
+    @rule(pick=PICKS, wait=st.sampled_from([NOW, NOW, HOUR]), counted=st.booleans(), repeat=st.booleans())
     def retry(self, pick: int, wait: timedelta, counted: bool, repeat: bool) -> None:
         """The holder of a claim, of now or before, wants another attempt; perhaps twice."""
         number, claimed = pick % len(self.claims), self.claims[pick % len(self.claims)]
@@ -225,6 +226,13 @@ class StoreMachine(RuleBasedStateMachine):
         if run.occupied:
             self.model.leave(run)
 
+    @rule(node=NODES)
+    def step(self, node: str) -> None:
+        """What a node does all the time: occurrences come due, are born, and are claimed."""
+        self.scene.now += HOUR
+        self.plan(4, RunStatus.QUEUED, 1, False)
+        self.claim(node, 2, 2)
+
     # -- nodes and time -----------------------------------------------------------------------------------------------
 
     @rule(node=NODES)
@@ -238,6 +246,12 @@ class StoreMachine(RuleBasedStateMachine):
     def reap(self) -> None:
         """A node takes back what lost nodes held."""
         assert {run.id for run in self.store.reap(self.scene.now)} == self.model.reap(self.scene.now)
+
+    @rule()
+    def lose(self) -> None:
+        """Every lease ends, and somebody takes back what was held."""
+        self.scene.now += 2 * LEASE
+        self.reap()
 
     @rule(span=SPANS)
     def wait(self, span: timedelta) -> None:

@@ -202,12 +202,13 @@ class OverlapSuite(StoreFixtures):
 
         assert [each.run.id for each in scene.claim()] == [waiting.id]
 
-    def test_a_run_whose_thread_was_lost_with_its_node_blocks_no_longer(self, scene: Scene) -> None:
+    def test_a_run_whose_thread_was_lost_with_its_node_blocks_no_longer(self, scene: Scene, store: JobStore) -> None:
         scene.add()
         claimed = scene.start()
         scene.finish(claimed, RunStatus.TIMED_OUT, occupied=True)
-        scene.lose()
 
+        assert scene.lose() == []
+        assert store.renew("node", LEASE, scene.now).lost == frozenset()
         assert scene.status(claimed.run.id) is RunStatus.TIMED_OUT
         assert scene.come_due().status is RunStatus.QUEUED
 
