@@ -214,11 +214,12 @@ class AsyncScheduler:
         drain_time(drain)
         refuse_inside_a_run("stop()")
         exits, self._exits = self._exits, None
-        with anyio.CancelScope(shield=True):  # a host that is being cancelled still gets its drain
-            left = await self._call(self._sync.stop, drain=drain)
-        if exits is not None:
-            await exits.aclose()
-        return left
+        try:
+            with anyio.CancelScope(shield=True):  # a host that is being cancelled still gets its drain
+                return await self._call(self._sync.stop, drain=drain)
+        finally:
+            if exits is not None:
+                await exits.aclose()
 
     async def run(self, *, drain: Duration = DRAIN) -> None:
         """Run until SIGINT or SIGTERM, then drain; a second signal stops at once.
