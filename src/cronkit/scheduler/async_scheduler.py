@@ -216,10 +216,11 @@ class AsyncScheduler:
         exits, self._exits = self._exits, None
         try:
             with anyio.CancelScope(shield=True):  # a host that is being cancelled still gets its drain
-                return await self._call(self._sync.stop, drain=drain)
+                left = await self._call(self._sync.stop, drain=drain)
         finally:
             if exits is not None:
                 await exits.aclose()
+        return left
 
     async def run(self, *, drain: Duration = DRAIN) -> None:
         """Run until SIGINT or SIGTERM, then drain; a second signal stops at once.
