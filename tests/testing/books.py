@@ -16,8 +16,9 @@ JUST_PAST = timedelta(minutes=1)
 class Segment:
     """A stretch of a job's life under one schedule: its occurrences from ``since`` on are the job's."""
 
-    def __init__(self, schedule: Schedule, since: datetime) -> None:
+    def __init__(self, schedule: Schedule, since: datetime, opened_at: datetime) -> None:
         self.schedule = schedule
+        self.opened_at = opened_at
         self.since = since
         self.until: datetime | None = None
         self.rows: list[str] = []
@@ -31,13 +32,14 @@ class Books:
         self._sim = sim
         self._lives: dict[JobKey, list[Segment]] = {}
         self._booked: set[str] = set()
+        self._delay: dict[JobKey, timedelta] = {}
 
     @property
     def now(self) -> datetime:
         return self._sim.now.astimezone(UTC)
 
     def open_life(self, job: Job) -> None:
-        self._lives[job.key] = [Segment(job.schedule, self._since(job.schedule, self.now))]
+        self._lives[job.key] = [Segment(job.schedule, self._since(job.schedule, self.now), self.now)]
 
     def book(self) -> None:
         """Give each new row to the schedule that its job has now."""
@@ -45,6 +47,9 @@ class Books:
             if run.cause is Cause.SCHEDULE and run.id not in self._booked:
                 self._booked.add(run.id)
                 self._lives[run.job][-1].rows.append(run.id)
+        for job in self._scheduler.jobs():
+            delay = job.policies.spread + job.policies.jitter
+            self._delay[job.key] = max(delay, self._delay.get(job.key, delay))
 
     def close_segment(self, job: Job) -> None:
         """The job's schedule ends: by a change, which ``open_segment`` follows, or with the job."""
@@ -66,7 +71,9 @@ class Books:
         """The job has another schedule, which counts from now; time that is accounted for is never gone over again."""
         segments, covered = self._lives[job.key], self._last_covered(job.key)
         since = max(self._since(job.schedule, self.now), segments[-1].since)
-        segments.append(Segment(job.schedule, since if covered is None else max(since, covered + INSTANT)))
+        if covered is not None:
+            since = max(since, covered + INSTANT)
+        segments.append(Segment(job.schedule, since, self.now))
 
     @staticmethod
     def _since(schedule: Schedule, now: datetime) -> datetime:
@@ -121,8 +128,8 @@ class Books:
         if self.is_spent(job):
             owes_until = segment.since - INSTANT
         elif job.pause is not None:  # what comes under a pause is accounted for when it ends
-            owes_until = job.pause.since if segment.since < job.pause.since else segment.since - INSTANT
-        owes_until -= job.policies.spread + job.policies.jitter
+            owes_until = job.pause.since if segment.opened_at < job.pause.since else segment.since - INSTANT
+        owes_until -= self._delay[key]  # the longest it ever had: what waits may wait under an older policy
         return owes_until if covered is None else max(owes_until, covered)
 
     @staticmethod

@@ -67,7 +67,7 @@ policies = st.fixed_dictionaries(
         "max_runs": st.integers(1, 5),
     },
 )
-OUTCOMES = ["return", "fail", "give up", "skip", "later"]
+OUTCOMES = ["return", "return", "fail", "give up", "skip", "later"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +97,10 @@ steps = st.one_of(
     st.tuples(st.just("advance"), short),
     st.tuples(st.just("advance"), short),
     st.tuples(st.just("advance"), short),
-    st.tuples(st.just("suspend"), st.one_of(short, st.sampled_from(["8h", "3d"]))),
+    st.tuples(st.just("suspend"), short),
+    st.tuples(st.just("suspend"), st.sampled_from(["8h", "3d"])),
     st.tuples(st.just("step_clock"), st.tuples(st.sampled_from(["", "-"]), short).map("".join)),
+    st.tuples(st.just("crash")),
     st.tuples(st.just("crash")),
     st.tuples(st.just("trigger"), ids, st.sampled_from([None, "once"])),
     st.tuples(st.just("pause"), ids, st.one_of(st.none(), short)),
@@ -112,23 +114,28 @@ steps = st.one_of(
 
 
 @st.composite
+def job_plans(draw: st.DrawFn, job_id: str) -> JobPlan:
+    is_coroutine = draw(st.integers(0, 3)) == 3
+    options = draw(policies)
+    if is_coroutine and draw(st.booleans()):
+        options["overlap"] = "cancel_running"
+    return JobPlan(
+        id=job_id,
+        schedule=draw(st.sampled_from(SCHEDULES)),
+        is_coroutine=is_coroutine,
+        takes=draw(st.one_of(st.just(timedelta()), seconds, minutes)),
+        outcomes=draw(st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=4)),
+        options=options,
+    )
+
+
+@st.composite
 def scenarios(draw: st.DrawFn) -> Scenario:
-    plans = [
-        JobPlan(
-            id=job_id,
-            schedule=draw(st.sampled_from(SCHEDULES)),
-            is_coroutine=draw(st.integers(0, 3)) == 3,
-            takes=draw(st.one_of(st.just(timedelta()), short)),
-            outcomes=draw(st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=4)),
-            options=draw(policies),
-        )
-        for job_id in IDS[: draw(st.integers(1, 3))]
-    ]
     return Scenario(
         start=draw(st.sampled_from(STARTS)),
         tz=draw(st.sampled_from(ZONES)),
-        jobs=plans,
-        steps=draw(st.lists(steps, min_size=1, max_size=12)),
+        jobs=[draw(job_plans(job_id)) for job_id in IDS[: draw(st.integers(2, 3))]],
+        steps=draw(st.lists(steps, min_size=6, max_size=20)),
     )
 
 
@@ -271,7 +278,8 @@ def _outcomes(outcomes: list[str]) -> Callable[[RunContext], BaseException | Non
     def next_outcome(run: RunContext) -> BaseException | None:
         nonlocal starts
         starts += 1
-        return raised[outcomes[starts % len(outcomes)]]()
+        outcome = outcomes[starts % len(outcomes)]
+        return None if outcome == "later" and run.attempt > 3 else raised[outcome]()
 
     return next_outcome
 

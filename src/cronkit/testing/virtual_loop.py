@@ -106,10 +106,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _rest(self, timeout: float | None) -> None:
         """Called where a real loop would wait for ``timeout`` seconds, or for ever."""
-        if timeout is not None and timeout < RESOLUTION:
+        if timeout == 0:
             return
+        self.wakes_at = None
+        if timeout is not None:
+            # Asked of the timer: by the difference of two floats, one that is due would at times not seem so.
+            when: float = self._scheduled[0].when()  # type: ignore[attr-defined]
+            if when < self.time() + RESOLUTION:
+                return
+            self.wakes_at = timedelta(seconds=when)
         self._idle = True
-        self.wakes_at = None if timeout is None else self._virtual.elapsed + timedelta(seconds=timeout)
         self.stop()
 
     def end(self) -> None:
