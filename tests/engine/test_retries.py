@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cronkit.engine.settlement import LATEST
 from cronkit.jobs.outcome import Fail, RetryLater, Skip
 from cronkit.jobs.policies import Retry
 from cronkit.jobs.status import RunStatus
@@ -130,6 +131,12 @@ def test_retry_later_uses_up_no_attempt_of_the_policy() -> None:
         bench.end(RetryLater("1s"))
         bench.step(seconds=1)
     assert waits(bench) == [timedelta()]
+
+
+def test_a_retry_beyond_the_end_of_the_calendar_is_due_at_its_end() -> None:
+    bench = started()
+    bench.end(RetryLater(timedelta.max))
+    assert (bench.run.status, bench.run.due_at) == (RETRYING, LATEST)
 
 
 def test_skip_ends_the_run_as_skipped_with_the_reason() -> None:

@@ -113,6 +113,29 @@ def test_cancelling_everything_asks_each_executor_with_the_reason() -> None:
     assert {attempt.cancel_reason for attempt in bench.executor.running} == {"scheduler stopped"}
 
 
+def test_an_executor_that_fails_to_cancel_is_told_of_and_keeps_no_other_from_being_cancelled(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(cancels=True)
+    bench.add("now", id="a")
+    bench.add("now", id="b")
+    bench.step()
+    cancel, first = bench.executor.cancel, bench.executor.running[0]
+
+    def choosy(attempt: Attempt) -> None:
+        if attempt is first:
+            raise RuntimeError("the loop is closed")
+        cancel(attempt)
+
+    monkeypatch.setattr(bench.executor, "cancel", choosy)
+    with caplog.at_level(logging.CRITICAL):
+        bench.engine.cancel_all("scheduler stopped")
+    bench.step()
+    assert bench.executor.cancelled == bench.executor.running[1:]
+    (told,) = [event for event in bench.events if isinstance(event, EngineFault)]
+    assert first.run.id in told.problem
+
+
 # -- a store that fails -----------------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,10 @@
 """What happens to an attempt that runs past its timeout: where it can be cancelled, and where it cannot."""
 
+from datetime import timedelta
+
 import pytest
 
+from cronkit.jobs.attempt import RunContext
 from cronkit.jobs.outcome import RetryLater, cancelled, succeeded
 from cronkit.jobs.policies import Retry
 from cronkit.jobs.status import RunStatus
@@ -28,6 +31,15 @@ def test_the_engine_wakes_exactly_when_a_timeout_ends(cancels: bool) -> None:
     bench = Bench(cancels=cancels)
     bench.add("1h", timeout="3s")
     assert bench.step() == after(seconds=3)
+
+
+@CAN_CANCEL
+def test_a_timeout_beyond_the_end_of_the_calendar_harms_nothing(cancels: bool) -> None:
+    bench = Bench(cancels=cancels)
+    bench.add("1h", timeout=timedelta.max)
+    bench.step()
+    bench.end()
+    assert bench.run.status is RunStatus.SUCCEEDED
 
 
 @CAN_CANCEL
@@ -103,6 +115,11 @@ def test_a_thread_is_recorded_at_once_with_the_place_where_it_is() -> None:
     assert (run.status, run.finished_at) == (TIMED_OUT, after(minutes=1))
     assert run.error is not None
     assert run.error.traceback == STACK
+
+
+def test_a_thread_that_timed_out_can_see_that_it_is_to_stop() -> None:
+    bench = stuck_bench(cancels=False)
+    assert RunContext(bench.executor.running[0]).cancel_requested
 
 
 def test_a_thread_that_timed_out_is_known_to_be_stuck_until_it_returns() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from cronkit.errors import CronkitError, ScheduleError
 from cronkit.jobs.outcome import (
+    MESSAGE_LIMIT,
     TRACEBACK_LIMIT,
     Fail,
     RetryLater,
@@ -124,6 +125,37 @@ def test_an_error_that_cannot_be_printed_is_described_without_its_message() -> N
 
     assert described(Unspeakable()).message == "<no message: str() raised ValueError>"
     assert described(Unspeakable()).type.endswith("Unspeakable")
+
+
+def test_a_long_message_keeps_its_beginning() -> None:
+    message = described(ValueError("begin" + "x" * 100_000)).message
+
+    assert message.startswith("begin")
+    assert len(message) == MESSAGE_LIMIT
+
+
+class Wordless(Exception):
+    def __str__(self) -> str:
+        raise SystemExit(1)
+
+
+class SkipWithoutReason(Skip):
+    def __init__(self) -> None:
+        pass
+
+
+class RetryByNumber(RetryLater):
+    def __init__(self) -> None:
+        self.delay, self.reason = 5, None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("kind", [Wordless, SkipWithoutReason, RetryByNumber])
+def test_an_error_that_cannot_be_asked_what_it_means_is_a_failure(kind: type[Exception]) -> None:
+    outcome = raised(kind())
+
+    assert outcome.status is RunStatus.FAILED
+    assert outcome.error is not None
+    assert (outcome.error.type, outcome.retry_after) == (kind.__qualname__, None)
 
 
 def test_skip_ends_a_run_as_skipped_with_its_reason() -> None:

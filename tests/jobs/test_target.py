@@ -296,7 +296,7 @@ def test_a_target_is_called_like_its_function(function: Callable[..., Any], name
     [(lambda: None, "a lambda"), (Callable_(), "a Callable_"), (functools.partial(Callable_()), "a Callable_")],
 )
 def test_what_has_no_name_needs_one(function: Callable[..., Any], what: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"{what}.* has no name of its own: give the job an id="):
+    with pytest.raises(ConfigurationError, match=f"{what}.* has no name of its own: give it one with"):
         default_name(function)
 
 

@@ -30,6 +30,8 @@ SOON = timedelta(milliseconds=5)
 """A report does not wake the engine if it wakes within this anyway: it costs a thread switch (10 to 20 us)."""
 RESOLUTION = 1e-6
 """Seconds: a deadline this near has come, for ``step`` cannot ask to be called at a time between two microseconds."""
+LONGEST_WAIT = 86_400.0
+"""Seconds: a deadline that is further away is looked at again then, however far it is."""
 SET_ASIDE = timedelta(minutes=1)
 """How long a job whose plan failed is left alone before it is looked at again."""
 
@@ -117,7 +119,8 @@ class Engine:
                 self._tell_progress()
             if ended or self._settled or self._returned:
                 self._settle(ended)
-            if self.renew_at is None or now >= self.renew_at:
+            renew_at = self.renew_at  # read once, here and below: another thread may set it to None
+            if renew_at is None or now >= renew_at:
                 self._keep_lease(now)
             if self._deadlines:
                 self._expire(now)
@@ -204,7 +207,16 @@ class Engine:
 
     def _cancel(self, attempt: Attempt, reason: str) -> None:
         attempt.cancel_reason = reason
-        self._executors[attempt.job.executor].cancel(attempt)
+        self._stop(attempt)
+
+    def _stop(self, attempt: Attempt) -> None:
+        try:
+            self._executors[attempt.job.executor].cancel(attempt)
+        except Exception as error:
+            logger.exception("run %s: executor %r could not cancel it", attempt.run.id, attempt.job.executor)
+            self._announcer.announce(
+                EngineFault(at=self._clock.now(), problem=f"run {attempt.run.id} could not be cancelled: {error!r}")
+            )
 
     def _expire(self, now: datetime) -> None:
         """Stop attempts that ran past their timeout, which is measured on the clock that nobody can set."""
@@ -226,6 +238,7 @@ class Engine:
         """
         executor = self._executors[attempt.job.executor]
         self.stuck[attempt.run.id] = attempt
+        attempt.is_overdue = True
         if not executor.capabilities.cancels and not may_retry(attempt):
             del self.in_flight[attempt.run.id]
             finish = settle(
@@ -234,7 +247,7 @@ class Engine:
             finish.occupied = True
             self._settled.append((attempt, finish))
             self._write_finishes()
-        executor.cancel(attempt)
+        self._stop(attempt)
 
     def _plan(self, now: datetime) -> None:
         """Turn due occurrences into runs."""
@@ -278,7 +291,8 @@ class Engine:
         while self._deadlines and not self._is_running(*self._deadlines[0][1:]):
             heapq.heappop(self._deadlines)
         if self._deadlines:
-            wakes.append(now + timedelta(seconds=max(self._deadlines[0][0] - self._clock.monotonic(), 0)))
+            seconds = max(self._deadlines[0][0] - self._clock.monotonic(), 0)
+            wakes.append(now + timedelta(seconds=min(seconds, LONGEST_WAIT)))
         if self._claiming:
             wake = self._store.next_wake(self._free, self._targets)
             if wake is not None:
@@ -286,5 +300,5 @@ class Engine:
         return min(wakes, default=None)
 
     def _next_wake(self, now: datetime) -> datetime | None:
-        work = self.next_work(now)
-        return self.renew_at if work is None or (self.renew_at is not None and self.renew_at < work) else work
+        work, renew_at = self.next_work(now), self.renew_at
+        return renew_at if work is None or (renew_at is not None and renew_at < work) else work

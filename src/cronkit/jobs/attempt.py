@@ -27,13 +27,15 @@ class Attempt:
     """One claimed start of a run, under one fence.
 
     The engine makes it, an executor runs it and reports its outcome; neither changes the run's row, which is the
-    store's. ``cancel_reason`` is set by the engine before it asks the executor to cancel.
+    store's. ``cancel_reason`` is set by the engine before it asks the executor to cancel, ``is_overdue`` when the time
+    that its ``timeout`` allows is over.
     """
 
     __slots__ = (
         "args",
         "cancel_reason",
         "fence",
+        "is_overdue",
         "job",
         "kwargs",
         "log",
@@ -65,6 +67,7 @@ class Attempt:
         self.args = job.args
         self.kwargs: Mapping[str, Any] = job.kwargs if run.kwargs is None else {**job.kwargs, **run.kwargs}
         self.cancel_reason: str | None = None
+        self.is_overdue = False
         self.thread_id: int | None = None
         self.log: list[str] | None = None
 
@@ -125,8 +128,11 @@ class RunContext:
 
     @property
     def cancel_requested(self) -> bool:
-        """Whether somebody asked this run to stop; a thread cannot be stopped from outside, so it has to look."""
-        return self._attempt.cancel_reason is not None
+        """Whether this run is to stop: somebody asked it to, or its time is over.
+
+        A thread cannot be stopped from outside, so its target has to look.
+        """
+        return self._attempt.cancel_reason is not None or self._attempt.is_overdue
 
     @property
     def log(self) -> "logging.LoggerAdapter[logging.Logger]":

@@ -101,7 +101,8 @@ def default_name(function: Callable[..., Any]) -> str:
     name: str = getattr(plain, "__name__", f"<{type(plain).__name__}>")
     if name.startswith("<"):
         raise ConfigurationError(
-            f"a {name.strip('<>')} has no name of its own: give the job an id= or the target a name="
+            f"a {name.strip('<>')} has no name of its own: give it one with scheduler.target(name=...), "
+            "or declare it with scheduler.job(..., id=...)"
         )
     return name
 
