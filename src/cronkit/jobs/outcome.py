@@ -12,6 +12,8 @@ from cronkit.schedules.durations import parse_duration
 
 TRACEBACK_LIMIT = 16_384
 """How many characters of a traceback are kept: its end, where the error is."""
+MESSAGE_LIMIT = 4_096
+"""How many characters of an error's message are kept: its first ones."""
 
 
 class Signal(Exception):
@@ -79,11 +81,19 @@ def succeeded(value: Any) -> Outcome:
 
 
 def raised(error: BaseException) -> Outcome:
-    """The outcome of an attempt that raised ``error``."""
+    """The outcome of an attempt that raised ``error``. An error that cannot be asked what it means is a failure."""
+    try:
+        return _read(error)
+    except BaseException as broken:  # the target's own code again: an attempt without an outcome would never end
+        message = f"it cannot be described: {type(broken).__name__}"
+        return Outcome(RunStatus.FAILED, error=ErrorInfo(type=type(error).__qualname__, message=message))
+
+
+def _read(error: BaseException) -> Outcome:
     if isinstance(error, Skip):
         return Outcome(RunStatus.SKIPPED, reason=error.reason)
     if isinstance(error, RetryLater):
-        return Outcome(RunStatus.RETRYING, reason=error.reason, retry_after=error.delay)
+        return Outcome(RunStatus.RETRYING, reason=error.reason, retry_after=parse_duration(error.delay))
     if isinstance(error, Fail):
         return Outcome(RunStatus.FAILED, reason=error.reason, error=_describe(error), final=True)
     return Outcome(RunStatus.FAILED, error=_describe(error))
@@ -106,7 +116,7 @@ def _describe(error: BaseException) -> ErrorInfo:
     except Exception as broken:  # the target's own __str__; its failure is part of the report
         message = f"<no message: str() raised {type(broken).__name__}>"
     text = "".join(traceback.format_exception(type(error), error, _from_target(error.__traceback__), limit=-50))
-    return ErrorInfo(type=type(error).__qualname__, message=message, traceback=text[-TRACEBACK_LIMIT:])
+    return ErrorInfo(type=type(error).__qualname__, message=message[:MESSAGE_LIMIT], traceback=text[-TRACEBACK_LIMIT:])
 
 
 def _from_target(trace: TracebackType | None) -> TracebackType | None:
