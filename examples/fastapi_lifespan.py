@@ -1,9 +1,10 @@
 """A FastAPI application whose jobs share its event loop: an AsyncScheduler, opened in the lifespan.
 
+    pip install ".[examples]"
     uvicorn examples.fastapi_lifespan:app
 
 Coroutine jobs run on the application's own loop, so they may use its clients and connection pools. With several
-workers (``--workers 4``) each process has its own memory store and its own runs; give them one durable store to share.
+workers (``--workers 4``) each process has its own memory store and its own runs: every job runs in each of them.
 """
 
 from collections.abc import AsyncIterator

@@ -1,9 +1,10 @@
 """A Flask application with a scheduler in a background thread of its process.
 
+    pip install ".[examples]"
     flask --app examples.flask_app run
 
 The scheduler starts with the application and stops when the process ends. Under several worker processes each has its
-own memory store and its own runs; give them one durable store to share.
+own memory store and its own runs: every job runs in each of them.
 """
 
 import atexit
