@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Mapping
 
-from cronkit.jobs.keys import OccurrenceKey
+from cronkit.jobs.keys import Cause, OccurrenceKey
 from cronkit.jobs.page import Page
 from cronkit.jobs.run import Run, RunRow
 from cronkit.jobs.status import RunStatus
@@ -26,6 +26,19 @@ class RunRecords:
         run.sequence = self._last_number
         self.by_id[run.id] = run
         self.id_of[key] = run.id
+
+    def extend(self, refusal_id: str | None, run: RunRow) -> bool:
+        """Let an earlier refusal stand for ``run`` too, if that is refused for the same reason and by the same run."""
+        last = self.by_id.get(refusal_id) if refusal_id is not None else None
+        if last is None or run.cause is not Cause.SCHEDULE or last.cause is not Cause.SCHEDULE:
+            return False
+        if (last.status, last.reason, last.related_id) != (run.status, run.reason, run.related_id):
+            return False
+        last.scheduled_until = run.scheduled_until
+        last.count += run.count
+        last.finished_at = run.finished_at
+        run.id = last.id
+        return True
 
     def retire(self, run: RunRow) -> None:
         """Keep an ended run as one of the newest; the oldest beyond the limit go."""

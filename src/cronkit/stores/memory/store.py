@@ -1,8 +1,6 @@
 """``MemoryStore``: an agenda of jobs, a queue of runs, their records, and one lock. It ends with its process."""
 
-import heapq
 import threading
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -24,6 +22,7 @@ from cronkit.jobs.rules import (
 from cronkit.jobs.run import Run, RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.memory.agenda import Agenda
+from cronkit.stores.memory.catalogue import Catalogue
 from cronkit.stores.memory.leases import Leases
 from cronkit.stores.memory.notices import Notices
 from cronkit.stores.memory.records import RunRecords
@@ -42,8 +41,6 @@ from cronkit.stores.protocol import (
 
 QUEUED, RUNNING, SCHEDULE = RunStatus.QUEUED, RunStatus.RUNNING, Cause.SCHEDULE
 """Names of their own: looking a member up in its enum takes 80 ns, some twenty times a fire."""
-GONE = -1
-"""The revision of a row that is no longer the job's, which no heap entry and no advance can match."""
 
 
 class MemoryStore:
@@ -56,12 +53,9 @@ class MemoryStore:
     capabilities = StoreCapabilities(scope=Scope.PROCESS, durable=False, push=True)
 
     def __init__(self, *, keep_runs: int = 10_000, keep_ended_jobs: int = 10_000) -> None:
-        self._keep_ended_jobs = keep_ended_jobs
         self._lock = threading.RLock()
-        self._generation = 0
-        self._jobs: dict[tuple[str, str], JobRow] = {}
-        self._by_key: dict[JobKey, JobRow] = {}
-        self._ended_jobs: deque[JobKey] = deque()
+        self._catalogue = Catalogue(keep_ended_jobs)
+        self._by_key = self._catalogue.by_key
         self._agenda = Agenda()
         self._waiting = WaitingRuns()
         self._records = RunRecords(keep_runs)
@@ -80,14 +74,10 @@ class MemoryStore:
     def insert(self, job: JobRow, births: Sequence[RunRow] = ()) -> bool:
         """See ``JobTable``."""
         with self._lock:
-            name = job.key.namespace, job.key.id
-            if name in self._jobs:
+            if not self._catalogue.add(job):
                 return False
-            self._generation += 1
-            job.key = JobKey(*name, self._generation)
             for run in births:
                 run.job = job.key
-            self._jobs[name] = self._by_key[job.key] = job
             self._apply(job, births)
             is_next = self._agenda.is_first(job) or bool(births)
         self._notices.tell(Change.WORK if is_next else None)
@@ -96,18 +86,17 @@ class MemoryStore:
     def load(self, namespace: str, job_id: str) -> JobRow | None:
         """See ``JobTable``."""
         with self._lock:
-            row = self._jobs.get((namespace, job_id))
+            row = self._catalogue.by_name.get((namespace, job_id))
             return row.copy() if row is not None else None
 
     def save(self, job: JobRow, births: Sequence[RunRow] = ()) -> bool:
         """See ``JobTable``."""
         with self._lock:
-            current = self._current(job.key, job.revision)
+            current = self._catalogue.current(job.key, job.revision)
             if current is None:
                 return False
             job.counters, job.open, job.last_refusal = current.counters, current.open, current.last_refusal
-            current.revision = GONE
-            self._jobs[job.key.namespace, job.key.id] = self._by_key[job.key] = job
+            self._catalogue.replace(current, job)
             self._apply(job, births)
             if job.spec.schedule != current.spec.schedule:
                 # A record stands for occurrences of one schedule, so that they can be told from its ends; the births
@@ -122,7 +111,7 @@ class MemoryStore:
         """See ``JobTable``."""
         now = now or utc_now()
         with self._lock:
-            row = self._current(job.key, job.revision)
+            row = self._catalogue.current(job.key, job.revision)
             if row is None:
                 return False
             for run in births:
@@ -130,38 +119,20 @@ class MemoryStore:
             for run_id in row.open:
                 if self._runs[run_id].status in WAITING:
                     self._end(self._runs[run_id], RunStatus.CANCELLED, now, REMOVED_REASON)
-            self._forget(row)
+            self._catalogue.drop(row)
         self._notices.tell()
         return True
-
-    def _forget(self, job: JobRow) -> None:
-        job.revision = GONE
-        del self._jobs[job.key.namespace, job.key.id]
-        del self._by_key[job.key]
 
     def jobs(self, namespace: str, *, tag: str | None, limit: int, cursor: str | None) -> Page[Job]:
         """See ``JobTable``."""
         with self._lock:
-            matching = [
-                row
-                for row in self._jobs.values()
-                if row.key.namespace == namespace
-                and (tag is None or tag in row.spec.tags)
-                and (cursor is None or row.key.id > cursor)
-            ]
-            page = heapq.nsmallest(limit + 1, matching, key=lambda row: row.key.id)
-            items = tuple(row.snapshot() for row in page[:limit])
-        return Page(items, items[-1].id if len(page) > limit else None)
+            return self._catalogue.page(namespace, tag, limit, cursor)
 
     def history(self, key: JobKey) -> tuple[Revision, ...]:
         """See ``JobTable``."""
         with self._lock:
             row = self._by_key.get(key)
             return row.history if row is not None else ()
-
-    def _current(self, key: JobKey, revision: int) -> JobRow | None:
-        row = self._by_key.get(key)
-        return row if row is not None and row.revision == revision else None
 
     def _apply(self, job: JobRow, births: Iterable[RunRow]) -> list[RunRow]:
         """Bear the runs that a change to ``job`` causes, and have the job looked at when it is next due."""
@@ -217,7 +188,7 @@ class MemoryStore:
         if run.status is not QUEUED:
             job.counters[run.status] = job.counters.get(run.status, 0) + run.count
             run.finished_at = run.created_at
-            if self._extend_refusal(job, run):
+            if self._records.extend(job.last_refusal, run):
                 return True
             job.last_refusal = run.id
         self._records.add(key, run)
@@ -240,19 +211,6 @@ class MemoryStore:
         elif run.overlap is Overlap.CANCEL_RUNNING:
             for run_id in job.open:
                 self._cancel(self._runs[run_id], SUPERSEDED_REASON, run.created_at)
-
-    def _extend_refusal(self, job: JobRow, run: RunRow) -> bool:
-        """Let the job's newest run, refused for the same reason and by the same run, stand for this one too."""
-        last = self._runs.get(job.last_refusal) if job.last_refusal is not None else None
-        if last is None or run.cause is not Cause.SCHEDULE or last.cause is not Cause.SCHEDULE:
-            return False
-        if (last.status, last.reason, last.related_id) != (run.status, run.reason, run.related_id):
-            return False
-        last.scheduled_until = run.scheduled_until
-        last.count += run.count
-        last.finished_at = run.finished_at
-        run.id = last.id
-        return True
 
     # -- runs ---------------------------------------------------------------------------------------------------------
 
@@ -424,8 +382,7 @@ class MemoryStore:
         if job.open:
             self._make_ready(job, self._runs[job.open[0]])
         elif job.next_due is None and run.cause is SCHEDULE and job.pause is None:
-            self._ended_jobs.append(job.key)
-            self._forget_ended_jobs()
+            self._catalogue.note_ended(job)
 
     def _make_ready(self, job: JobRow, run: RunRow) -> None:
         if run.status in WAITING and not must_wait(run.overlap, run.id, job.open):
@@ -440,12 +397,6 @@ class MemoryStore:
         if job_due is None or run_due is None:
             return run_due if job_due is None else job_due
         return min(job_due, run_due)
-
-    def _forget_ended_jobs(self) -> None:
-        while len(self._ended_jobs) > self._keep_ended_jobs:
-            job = self._by_key.get(self._ended_jobs.popleft())
-            if job is not None and job.next_due is None and not job.open:
-                self._forget(job)
 
     # -- the ledger ---------------------------------------------------------------------------------------------------
 
