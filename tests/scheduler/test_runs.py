@@ -2,9 +2,11 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from cronkit import (
@@ -143,6 +145,32 @@ async def test_a_result_that_does_not_come_in_time_is_a_timeout_and_the_run_goes
     with pytest.raises(TimeoutError, match=r"run \w+ of job 'sum' has not ended within 1ms; it is queued"):
         await handle.result(timeout="1ms")
     assert (await handle.run()).status is RunStatus.QUEUED
+
+
+async def test_one_who_cannot_be_told_of_an_end_keeps_nobody_else_from_hearing_of_it(
+    running: Face, caplog: pytest.LogCaptureFixture
+) -> None:
+    go, told = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        go.wait(PATIENCE)
+
+    def lost() -> None:
+        raise RuntimeError("Event loop is closed")
+
+    await running.add(wait)
+    run_id = (await running.trigger("wait")).inner.id
+    waiters = getattr(running.inner, "_sync", running.inner)._parts.waiters
+    for callback in (lost, told.set):
+        waiters.call_when_ended(run_id, callback)
+    go.set()
+    assert await anyio.to_thread.run_sync(told.wait, PATIENCE)
+    assert "could not be told" in caplog.text
+
+
+async def test_a_result_may_be_waited_for_without_end(running: Face) -> None:
+    await running.add(add, id="sum", args=[1])
+    assert await (await running.trigger("sum")).result(timeout=timedelta.max) == 2
 
 
 async def test_waiting_inside_a_run_is_refused(running: Face) -> None:

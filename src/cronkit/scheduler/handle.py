@@ -1,5 +1,6 @@
 """A handle on one run: look at it, wait for it."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -13,6 +14,8 @@ from cronkit.jobs.run import Run
 from cronkit.jobs.status import RunStatus
 from cronkit.schedules import parse_duration
 from cronkit.stores.protocol import Change, JobStore
+
+logger = logging.getLogger("cronkit.scheduler")
 
 Seconds = float | str | timedelta
 
@@ -66,7 +69,10 @@ class RunWaiters:
         with self._lock:
             callbacks = self._waiting.pop(run_id, [])
         for callback in callbacks:
-            callback()
+            try:
+                callback()
+            except Exception:  # it waited on a loop that is closed; the others wait on
+                logger.exception("run %s has ended, but somebody who waits for it could not be told", run_id)
 
 
 class RunHandle:
@@ -116,7 +122,8 @@ class RunHandle:
         ended = threading.Event()
         forget = self.call_when_ended(ended.set)
         try:
-            if not ended.wait(seconds(timeout)):
+            limit = seconds(timeout)
+            if not ended.wait(None if limit is None else min(limit, threading.TIMEOUT_MAX)):
                 raise not_ended(self.run(), timeout)
         finally:
             forget()
