@@ -179,6 +179,22 @@ async def test_an_update_that_changes_nothing_is_no_revision(face: Face) -> None
     assert len(await face.history("hourly")) == 1
 
 
+async def test_arguments_that_will_not_be_compared_count_as_changed(face: Face) -> None:
+    class Array:
+        __hash__ = None  # type: ignore[assignment]
+
+        def __eq__(self, other: object) -> bool:
+            raise ValueError("the truth value of an array is ambiguous")
+
+    def heavy(data: Array) -> None:
+        """A target."""
+
+    await face.add(heavy, kwargs={"data": Array()})
+    data = Array()
+    job = await face.update("heavy", kwargs={"data": data})
+    assert job.spec.kwargs["data"] is data
+
+
 async def test_an_update_to_none_goes_back_to_the_schedulers_default(make_face: Callable[..., Face]) -> None:
     face = make_face(defaults=Defaults(retry=2))
     await face.add(work, "5m", id="beat", timeout="10s", retry=5, overlap="allow", max_runs=3, owner="ops")

@@ -1,5 +1,6 @@
 """Writes jobs: each change is load, decide and save, and again if somebody else was faster; then it is announced."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
@@ -13,6 +14,8 @@ from cronkit.jobs.policies import Policies
 from cronkit.jobs.run import RunRow
 from cronkit.scheduler.runtime import Parts
 from cronkit.schedules import At, Manual
+
+logger = logging.getLogger("cronkit.scheduler")
 
 EXISTS = ("error", "update", "keep")
 EARLIEST = datetime.min.replace(tzinfo=UTC)
@@ -82,13 +85,14 @@ class JobWriter:
             row, now = self.load(job_id), self._parts.clock.now()
             before = row.snapshot()
             births = changes.update(row, respecify(row.spec), now, by, self._parts.new_id)
-            if row.spec == before.spec:
+            changed = _differences(before.spec, row.spec)
+            if not changed:
                 return before
             if row.spec.schedule != before.schedule and not may_have_ended:
                 _refuse_ended(row, now)
             if self._parts.store.save(row, births):
                 break
-        self._tell(JobUpdated, row, now, changed=_differences(before.spec, row.spec))
+        self._tell(JobUpdated, row, now, changed=changed)
         return row.snapshot()
 
     def pause(self, job_id: str, reason: str | None, until: datetime | None, by: str | None) -> Job:
@@ -160,9 +164,20 @@ def _refuse_ended(row: JobRow, now: datetime) -> None:
         )
 
 
+def _same(before: object, after: object) -> bool:
+    """Whether two values of an option are equal; what will not be compared, an array among the arguments, is not."""
+    try:
+        return bool(before == after)
+    except Exception as error:
+        logger.debug("two values of an option cannot be compared: %r", error)
+        return False
+
+
 def _differences(before: JobSpec, after: JobSpec) -> tuple[str, ...]:
     """The names of the options that differ, in order."""
-    names = [field.name for field in fields(JobSpec) if getattr(before, field.name) != getattr(after, field.name)]
+    names = [
+        field.name for field in fields(JobSpec) if not _same(getattr(before, field.name), getattr(after, field.name))
+    ]
     if "policies" in names:
         names.remove("policies")
         old, new = before.policies, after.policies
