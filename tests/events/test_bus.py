@@ -270,7 +270,7 @@ def test_a_listener_that_is_too_slow_even_for_the_news_of_the_loss_is_left_in_pe
 # Listeners that fail
 
 
-@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(1)])
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(1), asyncio.CancelledError()])
 def test_a_listener_that_raises_harms_no_other(bus: EventBus, heard: list[Event], error: BaseException) -> None:
     def fail(event: Event) -> None:
         raise error

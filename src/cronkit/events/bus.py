@@ -234,7 +234,9 @@ class EventBus:
         for subscription in self._route(type(event)):
             try:
                 taken = subscription.deliver(event, self.run_coroutine)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
+                if self.inline and isinstance(error, KeyboardInterrupt):  # the user's Ctrl-C, in the publisher's thread
+                    raise
                 self._listener_failed(subscription, event, error)
             else:
                 if not taken:
