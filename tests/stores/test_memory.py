@@ -8,6 +8,7 @@ from types import FunctionType, MethodType, ModuleType
 
 import pytest
 
+from cronkit.jobs.job import Pause
 from cronkit.jobs.policies import LIBRARY_DEFAULTS
 from cronkit.jobs.status import RunStatus
 from cronkit.stores import JobStore, MemoryStore
@@ -104,6 +105,21 @@ def test_a_job_that_was_given_a_new_schedule_is_not_forgotten() -> None:
     scene.finish(claimed)
 
     assert scene.load("again").next_at == after(hours=1)
+
+
+def test_a_job_that_was_given_a_new_schedule_and_paused_is_not_forgotten() -> None:
+    scene = Scene(MemoryStore(keep_ended_jobs=1))
+    scene.add("again", max_runs=1)
+    scene.finish(scene.start("again"))
+    row = scene.load("again")
+    row.spec = replace(row.spec, policies=LIBRARY_DEFAULTS)
+    row.next_at, row.pause = after(hours=1), Pause(since=after())
+    scene.store.save(row)
+    for job_id in "ab":
+        scene.add(job_id, max_runs=1)
+        scene.finish(scene.start(job_id))
+
+    assert scene.load("again").pause == Pause(since=after())
 
 
 def test_a_job_that_is_only_ever_triggered_is_not_forgotten() -> None:

@@ -52,7 +52,7 @@ class Catalogue:
         self._ended.append(job.key)
         while len(self._ended) > self._keep_ended:
             oldest = self.by_key.get(self._ended.popleft())
-            if oldest is not None and oldest.next_due is None and not oldest.open:
+            if oldest is not None and oldest.next_at is None and oldest.pause is None and not oldest.open:
                 self.drop(oldest)
 
     def page(self, namespace: str, tag: str | None, limit: int, cursor: str | None) -> Page[Job]:
