@@ -117,7 +117,7 @@ class Node:
         """Run what was submitted, end what is due to end; False if there was nothing to do.
 
         Raises:
-            LifecycleError: something real called back into the virtual loop.
+            LifecycleError: a coroutine waits for something real.
         """
         has_worked = bool(self._submitted)
         while self._submitted:
@@ -194,5 +194,6 @@ class Node:
 
     def _turn(self, loop: VirtualLoop) -> None:
         self._thread.call(loop.turn)
-        if loop.trespass is not None:
-            raise loop.trespass
+        trespass, loop.trespass = loop.trespass, None
+        if trespass is not None:
+            raise trespass

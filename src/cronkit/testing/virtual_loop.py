@@ -79,7 +79,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._thread_in_step = thread
         self._stirred = False
         self._idle = False
-        pipes = _NoSelector(self._rest)
+        pipes = _NoSelector(self._rest, self.refuse)
         super().__init__(pipes)
         pipes.is_sealed = True
         self._clock_resolution = RESOLUTION
@@ -136,8 +136,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Handle:
         """See asyncio; for the threads of the simulation, as nothing else is in step with it."""
         if not self._thread_in_step.is_in_step():
-            self.trespass = _real("a thread that called back into it")
-            raise self.trespass
+            raise self.refuse("a thread that called back into it")
         self._stirred = True
         return self.call_soon(callback, *args, context=context)
 
@@ -154,24 +153,37 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     async def getaddrinfo(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse."""
-        raise _real("a look-up of a host's address")
+        raise self.refuse("a look-up of a host's address")
 
     async def getnameinfo(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse."""
-        raise _real("a look-up of a host's name")
+        raise self.refuse("a look-up of a host's name")
+
+    async def create_server(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse, before a socket is bound."""
+        raise self.refuse("a server's clients")
+
+    def refuse(self, what: str) -> LifecycleError:
+        """The error to raise, kept as well for whoever advances time: some callers would never hear of it."""
+        self.trespass = LifecycleError(
+            f"a simulated coroutine waits for {what}, and virtual time waits for nothing real: give the job a fake "
+            "of what it talks to, or asyncio.to_thread, which runs at once in a simulation"
+        )
+        return self.trespass
 
 
 class _NoSelector(selectors.BaseSelector):
     """Finds nothing ready, ever; once sealed, it takes nothing on."""
 
-    def __init__(self, rest: Callable[[float | None], None]) -> None:
+    def __init__(self, rest: Callable[[float | None], None], refuse: Callable[[str], LifecycleError]) -> None:
         self.is_sealed = False
         self._rest = rest
+        self._refuse = refuse
         self._keys: dict[Any, selectors.SelectorKey] = {}
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         if self.is_sealed:
-            raise _real("a socket, pipe or file")
+            raise self._refuse("a socket, pipe or file")
         key = self._keys[fileobj] = selectors.SelectorKey(fileobj, fileobj, events, data)
         return key
 
@@ -184,10 +196,3 @@ class _NoSelector(selectors.BaseSelector):
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         return self._keys
-
-
-def _real(what: str) -> LifecycleError:
-    return LifecycleError(
-        f"a simulated coroutine waits for {what}, and virtual time waits for nothing real: give the job a fake "
-        "of what it talks to, or asyncio.to_thread, which runs at once in a simulation"
-    )
