@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, HTTPException
 
 from cronkit import AsyncScheduler
-from cronkit.errors import JobNotFoundError
+from cronkit.errors import JobNotFoundError, RunError
 
 scheduler = AsyncScheduler()
 rates = {"EUR": 1.0}
@@ -47,4 +47,7 @@ async def run_now(job_id: str) -> dict[str, object]:
         handle = await scheduler.trigger(job_id)
     except JobNotFoundError as error:
         raise HTTPException(404, str(error)) from error
-    return {"value": await handle.result(timeout=10)}
+    try:
+        return {"value": await handle.result(timeout=10)}
+    except RunError as error:  # it failed, or was skipped because the job was running
+        raise HTTPException(409, str(error)) from error

@@ -14,7 +14,7 @@ from typing import Any
 from flask import Flask, abort
 
 from cronkit import Scheduler
-from cronkit.errors import JobNotFoundError
+from cronkit.errors import JobNotFoundError, RunError
 
 scheduler = Scheduler()
 cleaned: list[str] = []
@@ -43,6 +43,11 @@ def create_app() -> Flask:
     @app.post("/jobs/<job_id>/runs")
     def run_now(job_id: str) -> dict[str, Any]:
         """Run a job now, and wait for what it returns."""
-        return {"value": scheduler.trigger(job_id).result(timeout=10)}
+        try:
+            return {"value": scheduler.trigger(job_id).result(timeout=10)}
+        except JobNotFoundError as error:
+            abort(404, str(error))
+        except RunError as error:  # it failed, or was skipped because the job was running
+            abort(409, str(error))
 
     return app

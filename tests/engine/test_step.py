@@ -274,6 +274,26 @@ def test_a_schedule_that_raised_is_looked_at_again_and_has_lost_nothing(
     assert (run.status, run.scheduled_at) == (RUNNING, NOON)
 
 
+class StandingSchedule(Every):
+    """A schedule that, from noon on, takes the time it is asked about for the next one."""
+
+    def next(self, after: datetime | None = None) -> datetime | None:
+        """As ``Every``, or the same again."""
+        return after if after is not None and after >= NOON else super().next(after)
+
+
+def test_a_schedule_that_does_not_move_on_does_not_make_the_engine_spin(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    schedule = StandingSchedule("1h").bind(tz="UTC")
+    assert isinstance(schedule, StandingSchedule)
+    bench.add(schedule)
+    with caplog.at_level(logging.CRITICAL):
+        wake_at = bench.step()
+    assert wake_at == after(seconds=10)  # for the lease alone
+    (told,) = [event for event in bench.events if isinstance(event, EngineFault)]
+    assert "does not move on" in told.problem
+
+
 def test_an_executor_that_refuses_an_attempt_fails_it_and_no_other(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -236,6 +236,8 @@ MISTAKES: dict[str, tuple[Callable[[Scheduler], object], str]] = {
     "a generator": (lambda s: s.job("5m")(generator), "'generator' is a generator"),
     "an async generator": (lambda s: s.job("5m")(async_generator), "'async_generator' is a generator"),
     "a lambda without an id": (lambda s: s.job("5m")(lambda: None), "a lambda has no name of its own"),
+    "no schedule": (lambda s: s.job(work), "@scheduler.job needs a schedule"),  # type: ignore[arg-type]
+    "one function twice under one id": (lambda s: s.job("5m")(s.job("6m")(work)), "is declared as job 'work' twice"),
     "no function": (lambda s: s.job("5m", id="x")(5), "is int, not a function"),  # type: ignore[type-var]
     "an empty id": (lambda s: s.job("5m", id="")(work), "id=''"),
     "an id that is no text": (lambda s: s.job("5m", id=5)(work), "id=5"),  # type: ignore[arg-type]

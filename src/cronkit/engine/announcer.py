@@ -1,5 +1,6 @@
 """Tells the event bus what the engine did; builds no event that nobody listens for."""
 
+import logging
 from datetime import datetime
 
 from cronkit.events import (
@@ -23,6 +24,8 @@ from cronkit.jobs.attempt import Attempt
 from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import Finish
+
+logger = logging.getLogger("cronkit.run")
 
 _FINISHED: dict[RunStatus, type[RunEvent]] = {
     RunStatus.SUCCEEDED: RunSucceeded,
@@ -82,6 +85,8 @@ class Announcer:
         """Attempts ended, and their ends were written."""
         wants = self._bus.wants
         for attempt, finish in settled:
+            if finish.error is not None:
+                _log_failure(attempt, finish)
             if wants(_FINISHED[finish.status]):
                 self._events.append(_end(attempt, finish))
 
@@ -106,6 +111,25 @@ def _event(kind: type[RunEvent], run: RunRow, at: datetime, attempt: int, **deta
         scheduled_at=run.scheduled_at,
         attempt=attempt,
         **details,
+    )
+
+
+def _log_failure(attempt: Attempt, finish: Finish) -> None:
+    """A failure that nobody listens for is seen all the same: without any logging set up, on standard error."""
+    error = finish.error
+    assert error is not None
+    again = finish.retry_at is not None
+    logger.log(
+        logging.WARNING if again else logging.ERROR,
+        "job %r: attempt %d of run %s %s%s: %s: %s\n%s",
+        attempt.job.id,
+        attempt.number,
+        attempt.run.id,
+        "timed out" if finish.status is RunStatus.TIMED_OUT else "failed",
+        f", to be tried again at {finish.retry_at}" if again else "",
+        error.type,
+        error.message,
+        error.traceback or "",
     )
 
 

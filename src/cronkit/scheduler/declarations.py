@@ -16,7 +16,10 @@ class Declaration(NamedTuple):
 
 
 class Declarations:
-    """Declared jobs by id; declaring one again in the same place (a cell run again, a reload) replaces it."""
+    """Declared jobs by id; declaring one again in the same place (a cell run again, a reload) replaces it.
+
+    A cell or a reload makes a new function; one function under two decorators is two jobs, and they need two ids.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, Declaration] = {}
@@ -33,6 +36,8 @@ class Declarations:
             raise ConfigurationError(
                 f"two jobs have the id {spec.id!r}: {known.target.place} and {target.place}; give one another id="
             )
+        if known is not None and known.target is target:
+            raise ConfigurationError(f"{target.place} is declared as job {spec.id!r} twice; give one another id=")
         self._known[spec.id] = self._pending[spec.id] = Declaration(spec, target)
 
     @property

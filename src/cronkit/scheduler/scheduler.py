@@ -50,7 +50,7 @@ class Scheduler:
     open no file; before ``start`` a scheduler is a client of its store.
 
     Raises:
-        ConfigurationError: a store, executor, zone or default that cannot be.
+        ConfigurationError: a store, executor or default that cannot be; ScheduleError: a zone that cannot be.
     """
 
     def __init__(
@@ -106,11 +106,15 @@ class Scheduler:
         """Decorate a function to run on a schedule; the function itself is returned unchanged.
 
         ``id`` is the function's name unless given. The job is in the store from ``start``, or from the first verb
-        that asks the store.
+        that asks the store. ``options`` are args, kwargs, executor; missed, overlap, retry, on_crash, timeout, spread,
+        jitter, max_runs; name, description, metadata, tags, owner. ``JobOptions`` describes them.
 
         Raises:
             ConfigurationError, ScheduleError: at once, where the job could never run as declared.
         """
+
+        if callable(schedule):
+            raise ConfigurationError(f"@scheduler.job needs a schedule: write @scheduler.job('5m') above {schedule!r}")
 
         def register(function: Function) -> Function:
             target = self._parts.registry.register(function, id)
@@ -381,7 +385,7 @@ class Scheduler:
 
     def _check_idle(self) -> None:
         if self.is_running:
-            raise LifecycleError("this scheduler runs, or is simulated, already: stop() it first, or make another")
+            raise LifecycleError("this scheduler runs already: stop() it first, or make another")
 
     def _check_process(self) -> None:
         """Refuse to work in a child of the process that runs the scheduler: its threads and locks stayed there."""
