@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from zlib import crc32
 
+from cronkit.errors import ScheduleError
 from cronkit.jobs.job import JobRow, JobSpec
 from cronkit.jobs.keys import Cause
 from cronkit.jobs.policies import ZERO, MissedKind, Overlap
@@ -29,8 +30,15 @@ ON_TIME_LIMIT = 100
 
 
 def next_after(schedule: Schedule, instant: datetime) -> datetime | None:
-    """The first occurrence after ``instant``, in UTC."""
-    return _utc(schedule.next(instant))
+    """The first occurrence after ``instant``, in UTC.
+
+    Raises:
+        ScheduleError: a schedule of somebody else's making answers with an earlier one, and would be due for ever.
+    """
+    found = _utc(schedule.next(instant))
+    if found is not None and found <= instant:
+        raise ScheduleError(f"{schedule} does not move on: next({instant}) is {found}")
+    return found
 
 
 def due_time(spec: JobSpec, nominal: datetime, following: datetime | None) -> datetime:
