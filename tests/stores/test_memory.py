@@ -184,6 +184,19 @@ def test_memory_does_not_grow_with_runs_that_were_cancelled_while_they_waited() 
     assert cancel(2000) < 2 * cancel(200)
 
 
+def test_memory_does_not_grow_with_nodes_that_are_gone() -> None:
+    scene = Scene(MemoryStore())
+
+    def come_and_go(times: int) -> int:
+        for number in range(times):
+            scene.claim(f"node-{number}")
+            scene.lose(f"node-{number}")
+        return objects_in(scene.store)
+
+    few = come_and_go(5)
+    assert come_and_go(200) <= few + 5
+
+
 def test_what_waits_is_found_among_much_that_waits_no_longer() -> None:
     scene = Scene(MemoryStore())
     for number in range(300):

@@ -43,6 +43,8 @@ class Leases:
         for node in [node for node, until in self._until.items() if until < now]:
             del self._until[node]
             runs = self._held.pop(node, {}).values()
-            self._lost.setdefault(node, set()).update(run.id for run in runs if not run.occupied)
+            lost = {run.id for run in runs if not run.occupied}
+            if lost:
+                self._lost.setdefault(node, set()).update(lost)
             freed += runs
         return freed

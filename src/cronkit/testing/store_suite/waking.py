@@ -144,6 +144,14 @@ class NextWakeSuite(StoreFixtures):
 
         assert store.next_wake(FREE, TARGETS | {"elsewhere"}) == after(hours=-1)
 
+    def test_a_target_that_becomes_known_wakes_for_the_run_that_waited_for_it(
+        self, scene: Scene, store: JobStore
+    ) -> None:
+        of_an_unknown_target(scene)
+        assert scene.claim() == []
+
+        assert store.next_wake(FREE, TARGETS | {"elsewhere"}) == NOON
+
     def test_a_gate_that_opens_wakes_for_what_waited_behind_it(self, scene: Scene, store: JobStore) -> None:
         scene.add(overlap="queue")
         claimed = scene.start()
