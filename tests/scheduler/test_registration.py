@@ -162,6 +162,21 @@ async def test_the_function_of_a_cell_that_is_run_again_is_the_new_one(running: 
     assert await (await running.trigger("cell")).result(timeout=10) == 2
 
 
+async def test_a_closure_over_other_values_is_no_target_for_a_second_job(running: Face) -> None:
+    await running.add(redefined(1), id="first")
+    with pytest.raises(ConfigurationError, match=r"target 'cell' is .*redefined.* over other values"):
+        await running.add(redefined(2), id="second")
+    await running.add(running.inner.target(name="second")(redefined(2)), id="second")
+    assert await (await running.trigger("first")).result(timeout=10) == 1
+    assert await (await running.trigger("second")).result(timeout=10) == 2
+
+
+async def test_a_cell_that_is_run_again_may_update_its_job_with_another_closure(running: Face) -> None:
+    await running.add(redefined(1), id="first")
+    await running.add(redefined(2), id="first", exists="update")
+    assert await (await running.trigger("first")).result(timeout=10) == 2
+
+
 def test_two_jobs_with_one_id_from_different_places_are_refused_naming_both(face: Face) -> None:
     face.inner.job("5m", id="twin")(work)
     with pytest.raises(ConfigurationError) as refusal:

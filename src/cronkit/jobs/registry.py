@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Hashable, Mapping
+from types import CellType, FunctionType
 from typing import Any
 
 from cronkit.errors import ConfigurationError
@@ -59,6 +60,32 @@ class Registry:
         if has_hash:
             self._names[function] = name
         return target
+
+    def displaced_by(self, function: Callable[..., Any]) -> Target | None:
+        """The target whose name ``function`` would take, if both are one piece of code over different values.
+
+        For the job that had the old one this is a redefinition; another job would find the old one replaced.
+        """
+        has_hash = isinstance(function, Hashable)
+        if has_hash and function in self._names:
+            return None
+        known = self._targets.get(default_name(function))
+        return known if known is not None and _is_another_closure(known.function, function) else None
+
+
+def _is_another_closure(known: Callable[..., Any], function: Callable[..., Any]) -> bool:
+    one, other = unwrap(known), unwrap(function)
+    if getattr(one, "__code__", one) is not getattr(other, "__code__", other):
+        return False
+    return _values(one) != _values(other)
+
+
+def _values(function: Callable[..., Any]) -> list[int]:
+    """What a function carries beside its code, by identity: values of people's own may refuse to be compared."""
+    if not isinstance(function, FunctionType):
+        return []
+    cells = [cell.cell_contents for cell in function.__closure__ or () if cell != CellType()]
+    return [*map(id, (*cells, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()))]
 
 
 def _is_bound_otherwise(known: Callable[..., Any], function: Callable[..., Any]) -> bool:

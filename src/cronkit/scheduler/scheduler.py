@@ -167,7 +167,7 @@ class Scheduler:
             JobExistsError: the id is taken, and ``exists="error"``; ConfigurationError, ScheduleError: the job could
             never run as declared.
         """
-        known = self._target(target)
+        known = self._target(target, id)
         schedule = Manual() if schedule is None else schedule
         spec = self._reader.read(known, schedule, known.name if id is None else id, tz, options)
         self._apply_declarations()
@@ -395,8 +395,14 @@ class Scheduler:
                 "make and start a Scheduler in each process, after the fork (gunicorn: in post_fork)"
             )
 
-    def _target(self, target: Callable[..., Any] | str) -> Target:
+    def _target(self, target: Callable[..., Any] | str, job_id: str | None) -> Target:
         if not isinstance(target, str):
+            displaced = None if job_id is None else self._parts.registry.displaced_by(target)
+            if displaced is not None and self._parts.store.load(self.namespace, str(job_id)) is None:
+                raise ConfigurationError(
+                    f"target {displaced.name!r} is {displaced.place} over other values, which other jobs run: give "
+                    f"this one a name of its own, as in scheduler.target(name={job_id!r})(function)"
+                )
             return self._parts.registry.register(target)
         known = self._parts.registry.get(target)
         if known is None:
