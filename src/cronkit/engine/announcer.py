@@ -6,6 +6,7 @@ from datetime import datetime
 from cronkit.events import (
     Event,
     EventBus,
+    JobResumed,
     RunAbandoned,
     RunCancelled,
     RunCoalesced,
@@ -21,6 +22,7 @@ from cronkit.events import (
     RunTimedOut,
 )
 from cronkit.jobs.attempt import Attempt
+from cronkit.jobs.keys import JobKey
 from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import Finish
@@ -80,6 +82,11 @@ class Announcer:
         for run in runs:
             if run.status is not RunStatus.QUEUED:
                 self._events.append(_refusal(run))
+
+    def resumed(self, keys: list[JobKey], at: datetime) -> None:
+        """Pauses have run out."""
+        for key in keys:
+            self._events.append(JobResumed(at=at, namespace=key.namespace, job_id=key.id))
 
     def finished(self, settled: list[tuple[Attempt, Finish]]) -> None:
         """Attempts ended, and their ends were written."""

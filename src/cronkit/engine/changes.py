@@ -18,14 +18,12 @@ from cronkit.engine.planner import (
     queued,
     refused,
 )
-from cronkit.jobs.job import JobRow, JobSpec, Pause, Revision
+from cronkit.jobs.job import JobRow, JobSpec, Pause
 from cronkit.jobs.keys import JobKey
 from cronkit.jobs.rules import REMOVED_REASON, is_spent
 from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
 
-HISTORY_LIMIT = 100
-"""How many of a job's newest revisions are kept."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 JUST_PAST = timedelta(minutes=1)
 """A one-shot no further than this in the past when it is added is late, not meaningless: it runs."""
@@ -35,7 +33,7 @@ def create(spec: JobSpec, namespace: str, now: datetime, by: str | None) -> JobR
     """A new job: occurrences at or after ``now`` count, and a one-shot that has only just passed."""
     job = JobRow(JobKey(namespace, spec.id, 0), _bound(spec, now), now)
     _start_schedule(job, now)
-    _record(job, "added", now, by)
+    job.record("added", now, by)
     return job
 
 
@@ -62,7 +60,7 @@ def update(job: JobRow, spec: JobSpec, now: datetime, by: str | None, new_id: Ne
         job.next_due = next_due(spec, job.next_at)
     if job.pause is not None:
         job.next_due = job.pause.until
-    _record(job, "updated", now, by)
+    job.record("updated", now, by)
     return births
 
 
@@ -74,7 +72,7 @@ def pause(
     since = now if job.pause is None else job.pause.since
     job.pause = Pause(since=since, reason=reason, until=until, by=by)
     job.next_due = until
-    _record(job, "paused", now, by)
+    job.record("paused", now, by)
     return births
 
 
@@ -84,7 +82,7 @@ def resume(job: JobRow, now: datetime, by: str | None, new_id: NewId) -> list[Ru
     job.pause = None
     if job.next_at is not None:
         job.next_due = next_due(job.spec, job.next_at)
-    _record(job, "resumed", now, by)
+    job.record("resumed", now, by)
     return births
 
 
@@ -129,12 +127,3 @@ def _start_schedule(job: JobRow, now: datetime, accounted: datetime = LONG_AGO) 
     job.next_due = None
     if job.next_at is not None:
         job.next_due = next_due(job.spec, job.next_at)
-
-
-def _record(job: JobRow, action: str, now: datetime, by: str | None) -> None:
-    number = job.history[-1].number + 1 if job.history else 1
-    job.updated_at = now
-    revision = Revision(
-        number=number, at=now, action=action, by=by, schedule=job.spec.schedule, policies=job.spec.policies
-    )
-    job.history = (*job.history[-(HISTORY_LIMIT - 1) :], revision)

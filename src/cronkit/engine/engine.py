@@ -253,7 +253,9 @@ class Engine:
         """Turn due occurrences into runs."""
         due = self._store.due_jobs(now, BATCH, self._targets)
         if due:
-            self._announcer.born(self._store.claim_due([self._advance(job, now) for job in due], now))
+            advances = [self._advance(job, now) for job in due]
+            self._announcer.born(self._store.claim_due(advances, now))
+            self._announcer.resumed([advance.key for advance in advances if advance.wakes], now)
 
     def _advance(self, job: JobRow, now: datetime) -> Advance:
         try:

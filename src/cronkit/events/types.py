@@ -4,7 +4,7 @@
 
     Event
     ├── SchedulerEvent   SchedulerStarted, SchedulerStopping, SchedulerStopped
-    ├── JobEvent         JobAdded, JobUpdated, JobPaused, JobResumed, JobRemoved, JobUnresolved
+    ├── JobEvent         JobAdded, JobUpdated, JobPaused, JobResumed, JobRemoved
     ├── RunEvent         RunStarted, RunProgressed, RunSucceeded, RunFailed, RunRetrying, RunTimedOut, RunSkipped,
     │                    RunMissed, RunCancelled, RunCoalesced, RunAbandoned, RunHeld
     └── EngineEvent      ClockJumped, StoreDegraded, StoreRecovered, StaleWriteRefused, ListenerFailed, EventsDropped,
@@ -109,13 +109,6 @@ class JobResumed(JobEvent):
 @_event
 class JobRemoved(JobEvent):
     """A job is gone; its runs are kept."""
-
-
-@_event
-class JobUnresolved(JobEvent):
-    """A job cannot run here: no function is registered under the name of its ``target``."""
-
-    target: str
 
 
 @_event

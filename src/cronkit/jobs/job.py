@@ -10,6 +10,9 @@ from cronkit.jobs.policies import LIBRARY_DEFAULTS, Policies
 from cronkit.jobs.status import RunStatus
 from cronkit.schedules import Schedule
 
+HISTORY_LIMIT = 100
+"""How many of a job's newest revisions are kept."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
@@ -163,6 +166,14 @@ class JobRow:
         twin.open, twin.last_refusal = self.open, self.last_refusal
         twin.history = self.history
         return twin
+
+    def record(self, action: str, at: datetime, by: str | None) -> None:
+        """Note a change in the history, which keeps the newest."""
+        number = self.history[-1].number + 1 if self.history else 1
+        self.updated_at = at
+        schedule, policies = self.spec.schedule, self.spec.policies
+        revision = Revision(number=number, at=at, action=action, by=by, schedule=schedule, policies=policies)
+        self.history = (*self.history[-(HISTORY_LIMIT - 1) :], revision)
 
     def snapshot(self) -> Job:
         """The row as a value that does not change any more."""

@@ -147,7 +147,7 @@ class SpecReader(NamedTuple):
             elif option == "args":
                 changes["args"] = tuple(_collection(option, value))
             elif option in ("kwargs", "metadata"):
-                changes[option] = _mapping(option, value)
+                changes[option] = as_mapping(option, value)
             elif option == "tags":
                 changes["tags"] = frozenset(_collection(option, value))
             elif option != "executor":
@@ -182,7 +182,8 @@ def _collection(option: str, value: Any) -> Collection[Any]:
     return value
 
 
-def _mapping(option: str, value: Any) -> dict[str, Any]:
+def as_mapping(option: str, value: Any) -> dict[str, Any]:
+    """A copy of names with their values, empty for None; ConfigurationError for anything else."""
     if value is not None and not isinstance(value, Mapping):
         raise ConfigurationError(f"{option}={value!r} is no mapping: give names with their values, such as {{'n': 1}}")
     return dict(value or {})

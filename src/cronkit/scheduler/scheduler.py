@@ -27,7 +27,7 @@ from cronkit.scheduler.handle import RunHandle, RunWaiters
 from cronkit.scheduler.health import Health
 from cronkit.scheduler.job_writer import JobWriter, not_found, refuse_never
 from cronkit.scheduler.ledger import Ledger, check_limit
-from cronkit.scheduler.options import AnySchedule, JobOptions, SpecReader, Zone
+from cronkit.scheduler.options import AnySchedule, JobOptions, SpecReader, Zone, as_mapping
 from cronkit.scheduler.runtime import Parts, Running, Runtime, drain_time
 from cronkit.scheduler.stop_signals import StopSignals
 from cronkit.schedules import At, Manual, parse_duration
@@ -85,7 +85,7 @@ class Scheduler:
             clock=clock or SystemClock(),
             new_id=IdSource(seed).new,
             lease=parse_duration(lease),
-            renew_every=parse_duration(renew_every),
+            renew_every=min(parse_duration(renew_every), parse_duration(lease) / 3),
         )
         self._lock = threading.RLock()
         self._runtime: Running | None = None
@@ -258,15 +258,18 @@ class Scheduler:
         Raises:
             JobNotFoundError: there is no such job; ConfigurationError: the target does not take these arguments.
         """
+        given = as_mapping("kwargs", kwargs)
+        if key is not None and not isinstance(key, str):
+            raise ConfigurationError(f"key={key!r} is no text: give one that is the same for the same request")
         self._apply_declarations()
         row = self._writer.load(job_id)
         target = self._parts.registry.get(row.spec.target)
-        if kwargs and target is not None:
-            target.check_arguments(row.spec.args, {**row.spec.kwargs, **kwargs})
+        if given and target is not None:
+            target.check_arguments(row.spec.args, {**row.spec.kwargs, **given})
         run_id, now = self._parts.new_id(), self._parts.clock.now()
         token = run_id if key is None else key
         run = RunRow(run_id, row.key, Cause.MANUAL, now, now, token, RunStatus.QUEUED, now, row.spec.policies.overlap)
-        run.kwargs = dict(kwargs) if kwargs else None
+        run.kwargs = given or None
         kept = self._parts.store.enqueue(run)
         if kept is None:
             raise not_found(self.namespace, job_id)

@@ -161,6 +161,7 @@ class MemoryStore:
                 job.watermark, job.next_at, job.next_due = advance.watermark, advance.next_at, advance.next_due
                 if advance.wakes:
                     job.pause = None
+                    job.record("resumed", now or utc_now(), None)
                 born += self._apply(job, advance.births)
         self._notices.tell()
         return born

@@ -1,0 +1,48 @@
+"""Small promises at the edge of the verbs: what is refused, and what follows from a lease."""
+
+from datetime import timedelta
+
+import pytest
+
+from cronkit import ConfigurationError, Scheduler, events
+from cronkit.testing import simulate
+
+
+def greet(name: str = "you") -> None:
+    """A target with an argument."""
+
+
+@pytest.fixture
+def scheduler() -> Scheduler:
+    scheduler = Scheduler()
+    scheduler.job("1h")(greet)
+    return scheduler
+
+
+@pytest.mark.parametrize("kwargs", [[1], "ab", 5])
+def test_a_trigger_refuses_arguments_without_names(scheduler: Scheduler, kwargs: object) -> None:
+    with pytest.raises(ConfigurationError, match="is no mapping"):
+        scheduler.trigger("greet", kwargs=kwargs)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("key", [[1], 5])
+def test_a_trigger_refuses_a_key_that_is_no_text(scheduler: Scheduler, key: object) -> None:
+    with pytest.raises(ConfigurationError, match="is no text"):
+        scheduler.trigger("greet", key=key)  # type: ignore[arg-type]
+
+
+def test_a_lease_is_renewed_well_before_it_ends() -> None:
+    assert Scheduler(lease="6s")._parts.renew_every == timedelta(seconds=2)
+    assert Scheduler(lease="30s", renew_every="1s")._parts.renew_every == timedelta(seconds=1)
+
+
+def test_a_pause_that_runs_out_is_announced_and_in_the_history(scheduler: Scheduler) -> None:
+    resumed: list[events.JobResumed] = []
+    scheduler.on(events.JobResumed)(resumed.append)
+    with simulate(scheduler, start="2027-01-01T00:30", tz="UTC") as sim:
+        scheduler.pause("greet", until="2027-01-01T02:30")
+        sim.advance("3h")
+        assert [revision.action for revision in scheduler.history("greet")] == ["added", "paused", "resumed"]
+        (skipped,) = sim.runs("greet", status="skipped")
+        assert (skipped.reason, skipped.count) == ("paused", 2)
+    assert [event.job_id for event in resumed] == ["greet"]
