@@ -26,7 +26,7 @@ from cronkit.stores.protocol import JobStore, Scope
 
 logger = logging.getLogger("cronkit.scheduler")
 
-LISTENERS_GRACE = timedelta(seconds=1)
+LISTENERS_GRACE = timedelta(seconds=5)
 """How long a stop waits for listeners to deal with the last events."""
 
 
