@@ -16,9 +16,9 @@ JUST_PAST = timedelta(minutes=1)
 class Segment:
     """A stretch of a job's life under one schedule: its occurrences from ``since`` on are the job's."""
 
-    def __init__(self, schedule: Schedule, since: datetime, opened_at: datetime) -> None:
-        self.schedule = schedule
-        self.opened_at = opened_at
+    def __init__(self, job: Job, since: datetime) -> None:
+        self.schedule = job.schedule
+        self.pause = job.pause
         self.since = since
         self.until: datetime | None = None
         self.rows: list[str] = []
@@ -39,7 +39,7 @@ class Books:
         return self._sim.now.astimezone(UTC)
 
     def open_life(self, job: Job) -> None:
-        self._lives[job.key] = [Segment(job.schedule, self._since(job.schedule, self.now), self.now)]
+        self._lives[job.key] = [Segment(job, self._since(job.schedule, self.now))]
 
     def book(self) -> None:
         """Give each new row to the schedule that its job has now."""
@@ -73,7 +73,7 @@ class Books:
         since = max(self._since(job.schedule, self.now), segments[-1].since)
         if covered is not None:
             since = max(since, covered + INSTANT)
-        segments.append(Segment(job.schedule, since, self.now))
+        segments.append(Segment(job, since))
 
     @staticmethod
     def _since(schedule: Schedule, now: datetime) -> datetime:
@@ -128,7 +128,8 @@ class Books:
         if self.is_spent(job):
             owes_until = segment.since - INSTANT
         elif job.pause is not None:  # what comes under a pause is accounted for when it ends
-            owes_until = job.pause.since if segment.opened_at < job.pause.since else segment.since - INSTANT
+            began_paused = segment.pause is not None and segment.pause.since == job.pause.since
+            owes_until = segment.since - INSTANT if began_paused else job.pause.since
         owes_until -= self._delay[key]  # the longest it ever had: what waits may wait under an older policy
         return owes_until if covered is None else max(owes_until, covered)
 

@@ -1,14 +1,15 @@
 """Random lives of a scheduler: jobs of every kind, and what happens to them."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
-from cronkit import Fail, Job, Missed, Retry, RetryLater, RunContext, Scheduler, Skip
+from cronkit import At, Fail, Job, Missed, Retry, RetryLater, RunContext, Schedule, Scheduler, Skip
 from cronkit.errors import CronkitError
 from cronkit.events import (
     RunAbandoned,
@@ -43,6 +44,8 @@ SCHEDULES = [
     "0 * * * *",
     "5,35 0-4 * * *",
     "now",
+    "in 10 minutes",
+    "in 40, 90 minutes",
 ]
 
 seconds = st.integers(1, 20).map(lambda n: f"{n}s")
@@ -150,6 +153,12 @@ class Play:
         for plan in scenario.jobs:
             self._declare(plan)
 
+    def _schedule(self, text: str, now: datetime) -> str | Schedule:
+        """A schedule of the list; instants are counted from ``now``."""
+        if not text.startswith("in "):
+            return text
+        return At(*(now + timedelta(minutes=int(number)) for number in re.findall(r"\d+", text)), tz=self.scenario.tz)
+
     def _declare(self, plan: JobPlan) -> None:
         def function(run: RunContext) -> None:
             run.progress(0.5)
@@ -159,7 +168,8 @@ class Play:
 
         target = coroutine if plan.is_coroutine else function
         self.scheduler.target(target, name=plan.id)
-        self.scheduler.job(plan.schedule, id=plan.id, **plan.options)(target)
+        schedule = self._schedule(plan.schedule, datetime.fromisoformat(self.scenario.start))
+        self.scheduler.job(schedule, id=plan.id, **plan.options)(target)
 
     def run(self) -> list[tuple[Any, ...]]:
         """Play it all, audit the books, and return the ledger."""
@@ -195,7 +205,7 @@ class Play:
         job = known.get(job_id)
         if name == "add" and job is None and job_id in self.plans:
             plan = self.plans[job_id]
-            schedule = plan.schedule if plan.schedule != "30 2 * * *" else "2h"
+            schedule = self._schedule(plan.schedule, sim.now)
             books.open_life(self.scheduler.add(job_id, schedule, id=job_id, **plan.options))
         elif job is None:
             return
@@ -209,7 +219,7 @@ class Play:
         elif name == "change":
             self._change(job, rest[0], books)
         elif name == "reschedule":
-            self._reschedule(job_id, rest[0], books)
+            self._reschedule(job_id, self._schedule(rest[0], sim.now), books)
         elif name == "remove":
             self.scheduler.remove(job_id)
             books.close_segment(job)
@@ -226,7 +236,7 @@ class Play:
             if was_spent:
                 books.open_segment(after)
 
-    def _reschedule(self, job_id: str, schedule: str, books: Books) -> None:
+    def _reschedule(self, job_id: str, schedule: str | Schedule, books: Books) -> None:
         before = self.scheduler.get(job_id)
         try:
             after = self.scheduler.update(job_id, schedule=schedule)
