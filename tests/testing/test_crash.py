@@ -47,7 +47,7 @@ def test_a_run_that_kills_every_node_is_abandoned(scheduler: Scheduler) -> None:
 def test_a_lost_run_may_be_abandoned_or_held(
     scheduler: Scheduler, on_crash: str, status: str, event: type[RunAbandoned | RunHeld]
 ) -> None:
-    events = []
+    events: list[RunAbandoned | RunHeld] = []
     scheduler.on(event)(events.append)
     scheduler.job("now", id="work", on_crash=on_crash)(lambda: None)
     with simulate(scheduler, START, durations={"work": "5m"}) as sim:

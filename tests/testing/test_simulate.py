@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
@@ -22,6 +23,7 @@ from cronkit import (
 )
 from cronkit.events import Event, JobAdded, RunStarted, RunSucceeded
 from cronkit.testing import simulate
+from cronkit.testing.script import AnyDuration
 
 START = "2026-03-02T08:00"
 
@@ -242,7 +244,10 @@ def test_a_run_takes_the_virtual_time_it_is_given(scheduler: Scheduler) -> None:
 def test_durations_are_worked_out_from_the_run_or_spread_between_two(scheduler: Scheduler) -> None:
     scheduler.job("1h", id="worked-out")(lambda: None)
     scheduler.job("1h", id="spread")(lambda: None)
-    durations = {"worked-out": lambda run: timedelta(minutes=run.scheduled_at.hour), "spread": ("1m", "5m")}
+    durations: dict[str, AnyDuration] = {
+        "worked-out": lambda run: timedelta(minutes=run.scheduled_at.hour),
+        "spread": ("1m", "5m"),
+    }
     with simulate(scheduler, START, durations=durations) as sim:
         sim.advance("2h30m")
         assert [run.duration for run in sim.runs("worked-out")] == [timedelta(minutes=n) for n in (7, 8, 9)]
@@ -377,8 +382,10 @@ async def _receive() -> None:
 
 
 @pytest.mark.parametrize("real", [_connect, _look_up, _listen, _receive])
-def test_real_io_on_the_virtual_loop_is_an_error_that_names_the_remedy(scheduler: Scheduler, real: object) -> None:
-    scheduler.job("now", id="real")(real)  # type: ignore[arg-type]
+def test_real_io_on_the_virtual_loop_is_an_error_that_names_the_remedy(
+    scheduler: Scheduler, real: Callable[[], object]
+) -> None:
+    scheduler.job("now", id="real")(real)
     with simulate(scheduler, START) as sim:
         with pytest.raises(LifecycleError, match="fake"):
             sim.run_pending()
