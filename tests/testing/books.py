@@ -145,6 +145,8 @@ class Books:
     def _audit_keys(rows: list[Run]) -> None:
         keys = Counter(run.key for run in rows)
         assert max(keys.values(), default=1) == 1, "one occurrence has two records"
+        dangling = {run.related_id for run in rows} - {run.id for run in rows} - {None}
+        assert not dangling, f"records name runs that there are not: {dangling}"
 
 
 def _is_occurrence(run: Run, key: JobKey) -> bool:
