@@ -104,6 +104,7 @@ class Books:
                 f"{key}: lost {sorted(owed - covered.keys())}, made up {sorted(covered.keys() - owed)}"
             )
             if job is not None:
+                assert job.watermark >= max(covered, default=job.watermark), f"{key}: forgets how far it has come"
                 self._audit_counters(job, rows.values())
 
     def _living(self, key: JobKey) -> Job | None:

@@ -282,3 +282,25 @@ def test_a_removed_and_readded_job_begins_another_life(scheduler: Scheduler) -> 
             sim.advance("1m")
             scheduler.remove("job")
         assert [run.job.generation for run in sim.runs()] == [1, 1, 2, 2]
+
+
+def test_what_is_due_when_a_job_is_removed_is_on_record(scheduler: Scheduler) -> None:
+    scheduler.job("1m", id="job")(lambda: None)
+    with simulate(scheduler, START) as sim:
+        scheduler.remove("job")
+        assert [(run.status, run.reason) for run in sim.runs()] == [("missed", "job removed")]
+
+
+def test_what_is_due_when_a_schedule_changes_still_runs(scheduler: Scheduler) -> None:
+    scheduler.job("1m", id="job")(lambda: None)
+    with simulate(scheduler, START) as sim:
+        scheduler.update("job", schedule="0 12 * * *")
+        sim.run_pending()
+        assert [run.status for run in sim.runs()] == ["succeeded"]
+
+
+def test_a_job_knows_how_far_it_has_come(scheduler: Scheduler) -> None:
+    scheduler.job("1m", id="job")(lambda: None)
+    with simulate(scheduler, START) as sim:
+        sim.suspend("1h30s")
+        assert scheduler.get("job").watermark == sim.now - timedelta(seconds=30)
