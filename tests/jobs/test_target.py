@@ -1,8 +1,10 @@
 """Targets: colour, the parameter that receives the run, arguments, and names; and the registry that holds them."""
 
 import functools
+import gc
 import inspect
 import typing
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -375,7 +377,7 @@ def test_a_method_of_another_object_does_not_replace_the_first() -> None:
     registry.register(ann.send)
     assert registry.register(ann.send).function() == "ann"
 
-    with pytest.raises(ConfigurationError, match="another object or other arguments bound"):
+    with pytest.raises(ConfigurationError, match="another object, arguments or closure bound"):
         registry.register(bob.send)
     assert registry.register(bob.send, "to-bob").function() == "bob"
 
@@ -385,9 +387,9 @@ def test_a_partial_with_other_arguments_does_not_replace_the_first() -> None:
     registry.register(functools.partial(plain, 1))
     registry.register(functools.partial(plain, 1))
 
-    with pytest.raises(ConfigurationError, match="another object or other arguments bound"):
+    with pytest.raises(ConfigurationError, match="another object, arguments or closure bound"):
         registry.register(functools.partial(plain, 2))
-    with pytest.raises(ConfigurationError, match="another object or other arguments bound"):
+    with pytest.raises(ConfigurationError, match="another object, arguments or closure bound"):
         registry.register(plain)
 
 
@@ -413,3 +415,24 @@ def test_a_copy_does_not_see_what_is_registered_later() -> None:
 
     assert set(twin.targets) == {"plain"}
     assert twin.register(plain) is registry.register(plain)
+
+
+def test_a_target_that_was_only_checked_is_not_there_yet() -> None:
+    registry = Registry()
+    target = registry.check(plain)
+    assert registry.get("plain") is None
+    registry.put(target)
+    assert registry.get("plain") is target
+
+
+def test_a_function_that_was_replaced_is_let_go() -> None:
+    registry = Registry()
+    kept = []
+    for text in ("first", "second"):
+        cell: dict[str, Any] = {"__name__": "__main__"}
+        exec(f"def job(): return {text!r}", cell)
+        kept.append(weakref.ref(registry.register(cell["job"]).function))
+        del cell
+        gc.collect()
+
+    assert [reference() is None for reference in kept] == [True, False]

@@ -18,7 +18,7 @@ from cronkit import (
     Cron,
     Defaults,
     Every,
-    Manual,
+    JobExistsError,
     RunContext,
     ScheduleError,
     Scheduler,
@@ -150,25 +150,106 @@ def redefined(answer: int) -> Callable[[], int]:
     return cell
 
 
+def run_cell(scheduler: Any, schedule: str, answer: int) -> None:
+    """Run a notebook's cell that declares a job."""
+    cell = f"""
+        @scheduler.job({schedule!r})
+        def cell(): return {answer}
+    """
+    exec(textwrap.dedent(cell), {"__name__": "__main__", "scheduler": scheduler})
+
+
 async def test_a_cell_that_is_run_again_replaces_its_job(face: Face) -> None:
-    face.inner.job("5m")(redefined(1))
-    face.inner.job("10m")(redefined(2))
+    run_cell(face.inner, "5m", 1)
+    run_cell(face.inner, "10m", 1)
     assert [job.schedule for job in await face.jobs()] == [Every("10m").bind(tz="UTC")]
 
 
 async def test_the_function_of_a_cell_that_is_run_again_is_the_new_one(running: Face) -> None:
-    running.inner.job(Manual())(redefined(1))
-    running.inner.job(Manual())(redefined(2))
+    run_cell(running.inner, "5m", 1)
+    run_cell(running.inner, "5m", 2)
     assert await (await running.trigger("cell")).result(timeout=10) == 2
 
 
 async def test_a_closure_over_other_values_is_no_target_for_a_second_job(running: Face) -> None:
     await running.add(redefined(1), id="first")
-    with pytest.raises(ConfigurationError, match=r"target 'cell' is .*redefined.* over other values"):
+    with pytest.raises(
+        ConfigurationError, match=r"target 'cell' is .*redefined.* with another object, arguments or closure"
+    ):
         await running.add(redefined(2), id="second")
     await running.add(running.inner.target(name="second")(redefined(2)), id="second")
     assert await (await running.trigger("first")).result(timeout=10) == 1
     assert await (await running.trigger("second")).result(timeout=10) == 2
+
+
+def test_a_closure_over_other_values_is_not_declared_over_the_first(face: Face) -> None:
+    face.inner.job("5m")(redefined(1))
+    with pytest.raises(ConfigurationError, match="another object, arguments or closure bound to it"):
+        face.inner.job("5m")(redefined(2))
+
+
+async def test_a_job_declared_again_in_the_same_way_is_the_same_job(face: Face) -> None:
+    def create_app() -> None:
+        @face.inner.job("5m")
+        def beat() -> None: ...
+
+    create_app()
+    create_app()
+    assert [job.id for job in await face.jobs()] == ["beat"]
+
+
+def test_a_loop_that_declares_one_function_on_several_schedules_is_refused(face: Face) -> None:
+    def declare(schedule: str) -> None:
+        @face.inner.job(schedule)
+        def beat() -> None: ...
+
+    declare("5m")
+    with pytest.raises(ConfigurationError, match="is declared as job 'beat' twice, in two ways"):
+        declare("10m")
+
+
+def test_two_functions_of_one_name_in_one_file_are_refused_naming_both_lines(face: Face) -> None:
+    @face.inner.job("5m")
+    def report() -> None: ...
+
+    first = report.__code__.co_firstlineno
+    with pytest.raises(ConfigurationError, match="two targets are called 'report'") as refusal:
+
+        @face.inner.job("6m")
+        def report() -> None: ...
+
+    assert f"{__file__}:{first})" in str(refusal.value)
+    assert f"{__file__}:{first + 6})" in str(refusal.value)
+
+
+async def test_a_refused_add_leaves_the_function_as_it_was(running: Face) -> None:
+    await running.add(redefined(1), id="first")
+    with pytest.raises(JobExistsError):
+        await running.add(redefined(2), id="first")
+    assert await (await running.trigger("first")).result(timeout=10) == 1
+
+
+async def test_an_add_that_keeps_the_job_keeps_its_function(running: Face) -> None:
+    await running.add(redefined(1), id="first")
+    await running.add(redefined(2), id="first", exists="keep")
+    assert await (await running.trigger("first")).result(timeout=10) == 1
+
+
+def test_a_refused_declaration_leaves_the_function_as_it_was(face: Face) -> None:
+    sync = getattr(face.inner, "_sync", face.inner)
+    run_cell(sync, "5m", 1)
+    with pytest.raises(ScheduleError):
+        run_cell(sync, "every now and then", 2)
+    assert sync._parts.registry.get("cell").function() == 1
+
+
+async def test_a_refused_add_registers_a_function_that_is_new_here(make_face: Callable[..., Face]) -> None:
+    store = MemoryStore()
+    await make_face(store).add(work, id="job")
+    async with make_face(store) as later:
+        with pytest.raises(JobExistsError):
+            await later.add(work, id="job")
+        assert await (await later.trigger("job")).result(timeout=10) is None
 
 
 async def test_a_cell_that_is_run_again_may_update_its_job_with_another_closure(running: Face) -> None:

@@ -52,7 +52,7 @@ class Target:
         self.context = _context_parameter(self.signature)
         # Whether a call is accepted depends on how many arguments there are and on their names; asking costs 4 us.
         self._accepted: set[tuple[object, ...]] = set()
-        self.origin = (getattr(plain, "__module__", None), getattr(plain, "__qualname__", type(plain).__qualname__))
+        self.origin = origin_of(plain)
         self.place = _place(plain)
 
     def check_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
@@ -87,6 +87,11 @@ def unwrap(function: Callable[..., Any]) -> Callable[..., Any]:
             if inner is None or not callable(inner):
                 return function
             function = inner
+
+
+def origin_of(plain: Any) -> tuple[object, object]:
+    """The module and the qualified name of an unwrapped function, or of the class of what is called like one."""
+    return getattr(plain, "__module__", None), getattr(plain, "__qualname__", type(plain).__qualname__)
 
 
 def default_name(function: Callable[..., Any]) -> str:

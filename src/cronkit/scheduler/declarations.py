@@ -16,9 +16,11 @@ class Declaration(NamedTuple):
 
 
 class Declarations:
-    """Declared jobs by id; declaring one again in the same place (a cell run again, a reload) replaces it.
+    """Declared jobs by id; declaring one again with a newer version of its function replaces it.
 
-    A cell or a reload makes a new function; one function under two decorators is two jobs, and they need two ids.
+    ``cronkit.jobs.likeness`` says what that is: a cell run again, a reload. One function declared in two ways is two
+    jobs, and they need two ids; declared again in the same way, by an application factory that is called twice, it is
+    one.
     """
 
     def __init__(self) -> None:
@@ -36,8 +38,10 @@ class Declarations:
             raise ConfigurationError(
                 f"two jobs have the id {spec.id!r}: {known.target.place} and {target.place}; give one another id="
             )
-        if known is not None and known.target is target:
-            raise ConfigurationError(f"{target.place} is declared as job {spec.id!r} twice; give one another id=")
+        if known is not None and known.target is target and not _is_same(known.spec, spec):
+            raise ConfigurationError(
+                f"{target.place} is declared as job {spec.id!r} twice, in two ways; give one another id="
+            )
         self._known[spec.id] = self._pending[spec.id] = Declaration(spec, target)
 
     @property
@@ -64,3 +68,10 @@ class Declarations:
 
     def __bool__(self) -> bool:
         return bool(self._pending)
+
+
+def _is_same(spec: JobSpec, other: JobSpec) -> bool:
+    try:
+        return bool(spec == other)
+    except (TypeError, ValueError):  # an array among the arguments will not be compared
+        return False

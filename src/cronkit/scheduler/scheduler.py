@@ -117,10 +117,11 @@ class Scheduler:
             raise ConfigurationError(f"@scheduler.job needs a schedule: write @scheduler.job('5m') above {schedule!r}")
 
         def register(function: Function) -> Function:
-            target = self._parts.registry.register(function, id)
+            target = self._parts.registry.check(function, id)
             spec = self._reader.read(target, schedule, target.name if id is None else id, tz, options)
             refuse_never(spec, self._parts.clock.now())
             self._parts.declarations.declare(spec, target)
+            self._parts.registry.put(target)
             if self.is_running:
                 self._apply_declarations()
             return function
@@ -171,7 +172,13 @@ class Scheduler:
         schedule = Manual() if schedule is None else schedule
         spec = self._reader.read(known, schedule, known.name if id is None else id, tz, options)
         self._apply_declarations()
-        return self._writer.put(spec, exists, by)
+        if self._parts.registry.get(known.name) is None:  # at once: a job in the store may wait for it already
+            self._parts.registry.put(known)
+        is_kept = exists == "keep" and self._parts.store.load(self.namespace, spec.id) is not None
+        job = self._writer.put(spec, exists, by)
+        if not is_kept:
+            self._parts.registry.put(known)
+        return job
 
     def update(
         self,
@@ -400,13 +407,11 @@ class Scheduler:
 
     def _target(self, target: Callable[..., Any] | str, job_id: str | None) -> Target:
         if not isinstance(target, str):
-            displaced = None if job_id is None else self._parts.registry.displaced_by(target)
-            if displaced is not None and self._parts.store.load(self.namespace, str(job_id)) is None:
-                raise ConfigurationError(
-                    f"target {displaced.name!r} is {displaced.place} over other values, which other jobs run: give "
-                    f"this one a name of its own, as in scheduler.target(name={job_id!r})(function)"
-                )
-            return self._parts.registry.register(target)
+            return self._parts.registry.check(
+                target,
+                # That job had the old values, so this is a newer version; without an id it is the target's own job.
+                may_rebind=lambda: job_id is None or self._parts.store.load(self.namespace, job_id) is not None,
+            )
         known = self._parts.registry.get(target)
         if known is None:
             names = ", ".join(sorted(self._parts.registry.targets)) or "none yet"
