@@ -11,6 +11,9 @@ from cronkit.errors import (
     RunNotFoundError,
     ScheduleError,
     SearchLimitError,
+    StoreUnavailableError,
+    StoreVersionError,
+    UnreadableError,
 )
 from cronkit.executors.coroutine import CoroutineExecutor
 from cronkit.executors.thread import ThreadExecutor
@@ -20,6 +23,7 @@ from cronkit.jobs.outcome import Fail, RetryLater, Skip
 from cronkit.jobs.policies import Defaults, Missed, OnCrash, Overlap, Retry
 from cronkit.jobs.run import Run
 from cronkit.jobs.status import RunStatus
+from cronkit.jobs.storable import storable
 from cronkit.scheduler import AsyncScheduler, Scheduler
 from cronkit.scheduler.handle import RunHandle
 from cronkit.schedules import (
@@ -70,11 +74,15 @@ __all__ = [
     "Scheduler",
     "SearchLimitError",
     "Skip",
+    "StoreUnavailableError",
+    "StoreVersionError",
     "ThreadExecutor",
+    "UnreadableError",
     "current_run",
     "errors",
     "events",
     "parse_duration",
     "parse_schedule",
     "schedule_from_json",
+    "storable",
 ]

@@ -10,6 +10,9 @@
     ├── JobExistsError (ValueError)        another job has that id already
     ├── RunNotFoundError (LookupError)     no run has that id
     ├── RunError (RuntimeError)            a run whose value was asked for did not succeed
+    ├── StoreUnavailableError (OSError)    a store that cannot be reached or written just now
+    ├── StoreVersionError (RuntimeError)   a store's content that another version of cronkit has made
+    ├── UnreadableError (ValueError)       a stored text that this process cannot make sense of
     └── LifecycleError (RuntimeError)      a verb that the scheduler's state does not allow
 
 Each also inherits the builtin that fits it, so that ``except ValueError`` keeps working; messages name the
@@ -26,6 +29,9 @@ __all__ = [
     "RunNotFoundError",
     "ScheduleError",
     "SearchLimitError",
+    "StoreUnavailableError",
+    "StoreVersionError",
+    "UnreadableError",
 ]
 
 
@@ -91,6 +97,21 @@ class JobExistsError(CronkitError, ValueError):
 
 class RunNotFoundError(CronkitError, LookupError):
     """No run has that id, or retention has removed it."""
+
+
+class StoreUnavailableError(CronkitError, OSError):
+    """A store that cannot be reached, read or written just now; the message names it, the cause and the remedy."""
+
+
+class StoreVersionError(CronkitError, RuntimeError):
+    """A store whose content this version of cronkit cannot use; the message names both versions and the remedy."""
+
+
+class UnreadableError(CronkitError, ValueError):
+    """A stored text that this process cannot make sense of; the message says why, and what to do where that is known.
+
+    It was damaged, a newer version of cronkit wrote it, or it needs a class that is not registered here.
+    """
 
 
 class LifecycleError(CronkitError, RuntimeError):

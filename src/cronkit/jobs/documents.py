@@ -1,0 +1,322 @@
+"""What people declared, as text for a durable store, and back: specs, schedules, policies and pauses.
+
+Each text is one JSON object in format ``FORMAT``. Fields at their defaults are left out, and a default of cronkit's
+never changes within a format. A newer format, an unknown field or a value that cannot be is an ``UnreadableError``:
+guessing would change somebody's schedule.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from cronkit.errors import ConfigurationError, ScheduleError, UnreadableError
+from cronkit.jobs.codec import decode_value, encode_fields, read_zone
+from cronkit.jobs.job import JobSpec, Pause
+from cronkit.jobs.policies import LIBRARY_DEFAULTS, Missed, MissedKind, OnCrash, Overlap, Policies, Retry
+from cronkit.jobs.validation import whole_number
+from cronkit.schedules import At, CalendarInterval, Cron, Every, Manual, Schedule, parse_duration, serial
+from cronkit.schedules.durations import format_duration
+
+FORMAT = 1
+
+_SCHEDULES = (At, CalendarInterval, Cron, Every, Manual)
+
+
+# Specs
+
+
+def spec_to_text(spec: JobSpec) -> str:
+    """A job's declaration as text.
+
+    Raises:
+        ConfigurationError: an argument, the metadata or the schedule cannot be stored; the message says where and why.
+    """
+    return _spec_text(spec, canonical=False)
+
+
+def spec_from_text(text: str) -> JobSpec:
+    """The declaration that `spec_to_text` made ``text`` of.
+
+    Raises:
+        UnreadableError: it is no such text, is of a newer format, or needs a class that is not registered here.
+    """
+    document = _read_document(text, _SPEC_FIELDS, ("id", "target", "schedule", "executor"))
+    document["schedule"] = schedule_from_json(document["schedule"])
+    if "args" in document:
+        document["args"] = tuple(document["args"])
+    if "policies" in document:
+        document["policies"] = policies_from_json(document["policies"])
+    if "tags" in document:
+        document["tags"] = frozenset(_texts(document["tags"], "tags"))
+    if "kwargs" in document:
+        _texts(document["kwargs"], "kwargs")
+    return JobSpec(**document)
+
+
+def fingerprint(spec: JobSpec) -> str:
+    """A short hash of a declaration: 16 hexadecimal digits.
+
+    The same in every process and on every version of Python for declarations that are written alike; the order of
+    tags, sets and dicts does not count. Raises as `spec_to_text` does.
+    """
+    return sha256(_spec_text(spec, canonical=True).encode("ascii")).hexdigest()[:16]
+
+
+def _spec_text(spec: JobSpec, canonical: bool) -> str:
+    document: dict[str, Any] = {}
+    if spec.args:
+        document["args"] = list(spec.args)
+    if spec.description is not None:
+        document["description"] = _plain(spec.description, "description")
+    document["executor"] = _plain(spec.executor, "executor")
+    document["id"] = _plain(spec.id, "id")
+    if spec.kwargs:
+        document["kwargs"] = dict(spec.kwargs)
+    if spec.metadata:
+        document["metadata"] = dict(spec.metadata)
+    if spec.name is not None:
+        document["name"] = _plain(spec.name, "name")
+    if spec.owner is not None:
+        document["owner"] = _plain(spec.owner, "owner")
+    if spec.policies is not LIBRARY_DEFAULTS and (policies := policies_to_json(spec.policies)):
+        document["policies"] = policies
+    document["schedule"] = schedule_to_json(spec.schedule)
+    if spec.tags:
+        document["tags"] = sorted(_plain(tag, "tags") for tag in spec.tags)
+    document["target"] = _plain(spec.target, "target")
+    document["v"] = FORMAT
+    try:
+        return encode_fields(document, canonical=canonical)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"job {spec.id!r}: {error}") from None
+
+
+# Schedules
+
+
+def schedule_to_json(schedule: Schedule) -> dict[str, Any]:
+    """A schedule as a JSON object, its keys sorted.
+
+    Raises:
+        ConfigurationError: it is none of cronkit's own, or has a zone without a name: no text would bring it back.
+    """
+    if type(schedule) not in _SCHEDULES:
+        kind = type(schedule)
+        raise ConfigurationError(
+            f"a schedule of type {kind.__module__}.{kind.__qualname__} cannot be stored, for cronkit could not read it "
+            "back: give a Cron, Every, At, CalendarInterval or Manual, or keep the job in a memory store"
+        )
+    try:
+        return dict(sorted(schedule.to_json().items()))
+    except ScheduleError as error:
+        raise ConfigurationError(f"the schedule {schedule} cannot be stored: {error}") from None
+
+
+def schedule_from_json(value: Any) -> Schedule:
+    """The schedule that `schedule_to_json` gave ``value`` for.
+
+    Raises:
+        UnreadableError: it is no such object, or in a zone that this machine does not know.
+    """
+    document = _the(dict, value, "schedule")
+    try:
+        return serial.schedule_from_json(
+            {**document, "tz": read_zone(document["tz"])} if "tz" in document else document
+        )
+    except ScheduleError as error:
+        raise UnreadableError(f"the schedule cannot be read: {error}") from error
+
+
+# Policies
+
+
+def policies_to_json(policies: Policies) -> dict[str, Any]:
+    """Those policies that are not the library's defaults, as a JSON object with sorted keys.
+
+    Raises:
+        ConfigurationError: a duration in them is not more than zero.
+    """
+    return _changed(policies, LIBRARY_DEFAULTS)
+
+
+def policies_from_json(value: Any) -> Policies:
+    """The policies that `policies_to_json` gave ``value`` for.
+
+    Raises:
+        UnreadableError: it is no such object.
+    """
+    given = _the(dict, value, "policies")
+    try:
+        return Policies(**_read_each(given, _POLICY_READERS, "policies")) if given else LIBRARY_DEFAULTS
+    except UnreadableError:
+        raise
+    except (ValueError, TypeError) as error:  # ConfigurationError and ScheduleError among them
+        raise UnreadableError(f"the policies cannot be read: {error}") from error
+
+
+def _changed(value: Policies | Missed | Retry, default: Policies | Missed | Retry) -> dict[str, Any]:
+    found = {}
+    for name in _POLICY_NAMES[type(value)]:
+        given = getattr(value, name)
+        if given != getattr(default, name):
+            found[name] = _policy_json(given, getattr(default, name), name)
+    return found
+
+
+def _policy_json(value: Any, default: Any, name: str) -> Any:
+    if isinstance(value, (Missed, Retry)):
+        return _changed(value, default)
+    if isinstance(value, timedelta):
+        if value <= timedelta():
+            raise ConfigurationError(f"{name}={value!r}: give a duration of more than zero")
+        return format_duration(value)
+    return float(value) if name == "backoff" else _plain(value, name) if isinstance(value, str) else value
+
+
+_POLICY_NAMES = {kind: sorted(field.name for field in fields(kind)) for kind in (Policies, Missed, Retry)}
+
+
+def _read_each(given: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]], where: str) -> dict[str, Any]:
+    for name in given:
+        if name not in readers:
+            raise _unknown(where, name)
+    return {name: readers[name](value) for name, value in given.items()}
+
+
+def _read_missed(value: Any) -> Missed:
+    return Missed(**_read_each(_the(dict, value, "missed"), _MISSED_READERS, "missed"))
+
+
+def _read_retry(value: Any) -> Retry:
+    return Retry(**_read_each(_the(dict, value, "retry"), _RETRY_READERS, "retry"))
+
+
+def _read_duration(value: Any) -> timedelta:
+    return parse_duration(_the(str, value, "a duration"))
+
+
+_MISSED_READERS: dict[str, Callable[[Any], Any]] = {
+    "kind": MissedKind,
+    "limit": lambda value: whole_number("limit", value),
+    "within": _read_duration,
+}
+_RETRY_READERS: dict[str, Callable[[Any], Any]] = {
+    "attempts": lambda value: whole_number("attempts", value),
+    "backoff": lambda value: _the(float, value, "backoff"),
+    "delay": _read_duration,
+    "max_delay": _read_duration,
+}
+_POLICY_READERS: dict[str, Callable[[Any], Any]] = {
+    "jitter": _read_duration,
+    "max_runs": lambda value: whole_number("max_runs", value),
+    "missed": _read_missed,
+    "on_crash": OnCrash,
+    "overlap": Overlap,
+    "retry": _read_retry,
+    "spread": _read_duration,
+    "timeout": _read_duration,
+}
+
+
+# Pauses
+
+
+def pause_to_text(pause: Pause) -> str:
+    """A pause as text. Raises ConfigurationError where its reason or its author is no text."""
+    document: dict[str, Any] = {}
+    if pause.by is not None:
+        document["by"] = _plain(pause.by, "by")
+    if pause.reason is not None:
+        document["reason"] = _plain(pause.reason, "reason")
+    document["since"] = pause.since.isoformat()
+    if pause.until is not None:
+        document["until"] = pause.until.isoformat()
+    document["v"] = FORMAT
+    return encode_fields(document)
+
+
+def pause_from_text(text: str) -> Pause:
+    """The pause that `pause_to_text` made ``text`` of; UnreadableError for anything else."""
+    document = _read_document(text, _PAUSE_FIELDS, ("since",))
+    for name in ("since", "until"):
+        if name in document:
+            document[name] = _read_instant(document[name])
+    return Pause(**document)
+
+
+def _read_instant(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise UnreadableError(f"{text[:40]!r} is no date-time: {error}") from error
+    raise UnreadableError(f"{text[:40]!r} has no UTC offset")
+
+
+# What they share
+
+_SPEC_FIELDS: dict[str, type[Any]] = {
+    "args": list,
+    "description": str,
+    "executor": str,
+    "id": str,
+    "kwargs": dict,
+    "metadata": dict,
+    "name": str,
+    "owner": str,
+    "policies": dict,
+    "schedule": dict,
+    "tags": list,
+    "target": str,
+}
+_PAUSE_FIELDS: dict[str, type[Any]] = {"by": str, "reason": str, "since": str, "until": str}
+
+
+def _read_document(text: str, kinds: Mapping[str, type[Any]], required: Iterable[str]) -> dict[str, Any]:
+    """The fields of a document, each of its kind."""
+    document: dict[str, Any] = _the(dict, decode_value(text), "the text")
+    version = document.pop("v", None)
+    if version != FORMAT or type(version) is not int:
+        if type(version) is int and version > FORMAT:
+            raise UnreadableError(
+                f"a newer version of cronkit wrote this, in format {version}; this one reads up to {FORMAT}: upgrade it"
+            )
+        raise UnreadableError("the text names no format that cronkit has written")
+    for name, value in document.items():
+        kind = kinds.get(name)
+        if kind is None:
+            raise _unknown("the text", name)
+        if type(value) is not kind:
+            raise UnreadableError(f"{name} is a {type(value).__name__} where a {kind.__name__} belongs")
+    for name in required:
+        if name not in document:
+            raise UnreadableError(f"{name} is missing")
+    return document
+
+
+def _the(kind: type[Any], value: Any, what: str) -> Any:
+    if type(value) is not kind:
+        raise UnreadableError(f"{what} is a {type(value).__name__} where a {kind.__name__} belongs")
+    return value
+
+
+def _texts(values: Iterable[Any], what: str) -> Iterable[str]:
+    if not all(type(value) is str for value in values):
+        raise UnreadableError(f"{what} holds something else than texts")
+    return values
+
+
+def _unknown(where: str, name: object) -> UnreadableError:
+    return UnreadableError(f"{where} has a field {str(name)[:40]!r}, which a newer version of cronkit may have written")
+
+
+def _plain(text: Any, what: str) -> str:
+    """A text without what a subclass adds to it, such as a member of a StrEnum."""
+    if type(text) is str:
+        return text
+    if not isinstance(text, str):
+        raise ConfigurationError(f"{what}={text!r}: give a text")
+    return str.__str__(text)
