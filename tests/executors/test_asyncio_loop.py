@@ -8,7 +8,7 @@ import pytest
 
 from cronkit.executors import CoroutineExecutor
 from cronkit.jobs.status import RunStatus
-from tests.executors.attempts import Reports, attempt_at
+from cronkit.testing.executor_suite.work import Reports, attempt_at
 
 
 async def work() -> str:

@@ -14,7 +14,7 @@ from cronkit.errors import ConfigurationError, LifecycleError
 from cronkit.executors import CoroutineExecutor, coroutine
 from cronkit.jobs.status import RunStatus
 from cronkit.jobs.target import Colour
-from tests.executors.attempts import PATIENCE, Reports, attempt_at
+from cronkit.testing.executor_suite.work import PATIENCE, Reports, attempt_at
 
 PATIENTLY = timedelta(seconds=PATIENCE)
 AT_ONCE = timedelta()
@@ -394,7 +394,7 @@ def test_a_stuck_coroutine_does_not_keep_the_interpreter_from_exiting(wait: str)
     script = f"""
 import asyncio, threading
 from cronkit.executors import CoroutineExecutor
-from tests.executors.attempts import attempt_at
+from cronkit.testing.executor_suite.work import attempt_at
 
 begun = threading.Event()
 async def stuck():

@@ -15,7 +15,7 @@ from cronkit.executors.invoke import ainvoke, invoke
 from cronkit.jobs.attempt import Attempt, RunContext, current_run
 from cronkit.jobs.outcome import Fail, Outcome, RetryLater, Skip
 from cronkit.jobs.status import RunStatus
-from tests.executors.attempts import attempt_at
+from cronkit.testing.executor_suite.work import attempt_at
 
 
 def run_coroutine_target(attempt: Attempt) -> Outcome:

@@ -16,7 +16,7 @@ from cronkit.executors import CoroutineExecutor
 from cronkit.executors.feed import SLICE
 from cronkit.jobs.outcome import Outcome
 from cronkit.jobs.status import RunStatus
-from tests.executors.attempts import PATIENCE, Reports, attempt_at
+from cronkit.testing.executor_suite.work import PATIENCE, Reports, attempt_at
 
 PATIENTLY = timedelta(seconds=PATIENCE)
 AT_ONCE = timedelta()

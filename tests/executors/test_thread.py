@@ -14,7 +14,7 @@ from cronkit.errors import ConfigurationError, LifecycleError
 from cronkit.executors import ThreadExecutor
 from cronkit.jobs.status import RunStatus
 from cronkit.jobs.target import Colour
-from tests.executors.attempts import PATIENCE, Reports, attempt_at
+from cronkit.testing.executor_suite.work import PATIENCE, Reports, attempt_at
 
 PATIENTLY = timedelta(seconds=PATIENCE)
 AT_ONCE = timedelta()
@@ -265,7 +265,7 @@ def test_a_stuck_thread_does_not_keep_the_interpreter_from_exiting() -> None:
     script = """
 import threading
 from cronkit.executors import ThreadExecutor
-from tests.executors.attempts import attempt_at
+from cronkit.testing.executor_suite.work import attempt_at
 
 begun = threading.Event()
 def stuck():

@@ -99,26 +99,39 @@ class Work:
         return function_target if self.colour is Colour.FUNCTION else coroutine_target
 
 
+def attempt_at(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Attempt:
+    """A first attempt at a run of a function, whose progress nobody looks at."""
+    return Work(Colour.FUNCTION).attempt(function, *args, **kwargs)
+
+
 class Reports:
     """The outcomes that an executor reported, attempt by attempt."""
 
     def __init__(self) -> None:
-        self._reported: list[tuple[Attempt, Outcome]] = []
+        self.outcomes: list[tuple[Attempt, Outcome]] = []
         self._arrived = threading.Condition()
 
     def __call__(self, attempt: Attempt, outcome: Outcome) -> None:
         with self._arrived:
-            self._reported.append((attempt, outcome))
+            self.outcomes.append((attempt, outcome))
             self._arrived.notify_all()
 
     def of(self, attempt: Attempt) -> Outcome:
         """Wait for an attempt's outcome."""
-        with self._arrived:
-            if not self._arrived.wait_for(lambda: any(each is attempt for each, _ in self._reported), PATIENCE):
-                raise TimeoutError("the attempt's outcome was not reported")
-            return next(outcome for each, outcome in self._reported if each is attempt)
+        self._wait(lambda: any(each is attempt for each, _ in self.outcomes))
+        return next(outcome for each, outcome in self.outcomes if each is attempt)
+
+    def all(self, count: int) -> list[Outcome]:
+        """Wait for that many outcomes."""
+        self._wait(lambda: len(self.outcomes) >= count)
+        return [outcome for _, outcome in self.outcomes]
 
     def counts(self) -> Counter[str]:
         """How often each run's attempt was reported up to now."""
         with self._arrived:
-            return Counter(attempt.run.id for attempt, _ in self._reported)
+            return Counter(attempt.run.id for attempt, _ in self.outcomes)
+
+    def _wait(self, arrived: Callable[[], bool]) -> None:
+        with self._arrived:
+            if not self._arrived.wait_for(arrived, PATIENCE):
+                raise TimeoutError(f"{len(self.outcomes)} outcomes were reported, not the one waited for")
