@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,6 +79,18 @@ def test_dir_shows_every_exported_name() -> None:
 
 def test_every_error_is_exported() -> None:
     assert set(errors.__all__) - set(cronkit.__all__) == set()
+
+
+def test_the_testing_extra_brings_what_the_suites_import() -> None:
+    trees = [ast.parse(path.read_text("utf-8")) for path in SOURCES if "testing" in path.parts]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    outside = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"cronkit"}
+
+    described: dict[str, Any] = project()
+    brought = [*described["dependencies"], *described["optional-dependencies"]["testing"]]
+    assert outside <= {re.split(r"\W", requirement)[0] for requirement in brought}
 
 
 # What importing it costs

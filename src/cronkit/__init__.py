@@ -26,6 +26,7 @@ from cronkit.jobs.status import RunStatus
 from cronkit.jobs.storable import storable
 from cronkit.scheduler import AsyncScheduler, Scheduler
 from cronkit.scheduler.handle import RunHandle
+from cronkit.scheduler.options import JobOptions
 from cronkit.schedules import (
     At,
     CalendarInterval,
@@ -55,6 +56,7 @@ __all__ = [
     "Job",
     "JobExistsError",
     "JobNotFoundError",
+    "JobOptions",
     "LifecycleError",
     "Manual",
     "MemoryStore",

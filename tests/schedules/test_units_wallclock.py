@@ -29,6 +29,12 @@ class OneChange(tzinfo):
         edge = max(self.before, self.after) if not moment.fold else min(self.before, self.after)
         return timedelta(seconds=self.before if reading - edge < CHANGE else self.after)
 
+    def dst(self, moment: datetime | None) -> None:
+        """Nobody asks (rule 14)."""
+
+    def tzname(self, moment: datetime | None) -> str:
+        return "one change"
+
 
 class Members:
     """A set of readings, listed."""
