@@ -1,0 +1,86 @@
+"""What a job has to be so that a durable store can keep it and another process run it."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from cronkit.errors import ConfigurationError
+from cronkit.jobs.codec import encode_fields
+from cronkit.jobs.documents import schedule_to_json
+from cronkit.jobs.job import JobSpec
+from cronkit.jobs.target import Target, default_name, unwrap
+
+_CLASS_CELL = ("__class__",)
+"""What a method that uses ``super()`` closes over: its class, which is found again with it."""
+
+
+def check_storable(spec: JobSpec, target: Target | None) -> None:
+    """Refuse a job that a durable store could not keep, or whose target another process could not find again.
+
+    A store knows targets by name, and a process finds under a name what its code registers each time it starts. So a
+    lambda or a closure is refused: what it carries from where it was made is in no store, and its namesake after a
+    restart may carry something else. A nested function, a bound method or a partial is taken under a ``name=`` (or a
+    decorated job's ``id=``) of its own, by which the application says that it registers the same again. ``target`` is
+    None where it is not known here, as in a process that only adds jobs for others.
+
+    Raises:
+        ConfigurationError: with the reason and the remedy.
+    """
+    if target is not None:
+        why = _why_not_found(target)
+        if why is not None:
+            raise ConfigurationError(f"job {spec.id!r}: target {target.name!r} is {why}")
+    try:
+        schedule_to_json(spec.schedule)
+        if spec.args or spec.kwargs or spec.metadata:
+            encode_fields({"args": list(spec.args), "kwargs": dict(spec.kwargs), "metadata": dict(spec.metadata)})
+    except ConfigurationError as error:
+        raise ConfigurationError(f"job {spec.id!r}: {error}") from None
+
+
+def _why_not_found(target: Target) -> str | None:
+    """What follows "target 'x' is", or None if another process can find it."""
+    plain = unwrap(target.function)
+    qualname: str = getattr(plain, "__qualname__", "")
+    if qualname.endswith("<lambda>"):
+        return "a lambda, which another process could not tell from others: write a function at module level"
+    carried = _free_names(plain)
+    if carried:
+        return (
+            f"a closure over {', '.join(carried)} ({target.place}), which no store keeps and another process would not "
+            "have: write a function at module level, and pass what it needs as args= or kwargs="
+        )
+    if _has_name_of_its_own(target):
+        return None
+    kind = _bound_kind(target.function) or ("a nested function" if "<locals>" in qualname else None)
+    if kind is None:
+        return None
+    return (
+        f"{kind} ({target.place}), which another process could not find again under that name: write a function at "
+        "module level, or register this one whenever the program starts, with scheduler.target(name=...) and a name "
+        "of its own"
+    )
+
+
+def _free_names(plain: Callable[..., Any]) -> tuple[str, ...]:
+    names: tuple[str, ...] = getattr(getattr(plain, "__code__", None), "co_freevars", ())
+    return () if names == _CLASS_CELL else names
+
+
+def _has_name_of_its_own(target: Target) -> bool:
+    """Whether somebody gave it a name, and it does not merely go by its function's."""
+    try:
+        return target.name != default_name(target.function)
+    except ConfigurationError:  # an object that is called like a function has none
+        return True
+
+
+def _bound_kind(function: Callable[..., Any]) -> str | None:
+    """What is bound to a function, other than a class: that is found again as its methods are."""
+    if isinstance(function, functools.partial):
+        return "a partial"
+    if inspect.ismethod(function) and not isinstance(function.__self__, type):
+        return "a bound method"
+    inner = getattr(function, "__wrapped__", None)
+    return None if inner is None else _bound_kind(inner)
