@@ -96,7 +96,7 @@ class Bench:
             executor="default",
             policies=read_policies(LIBRARY_DEFAULTS, policies),
         )
-        assert self.store.insert(create(spec, "default", now, None))
+        assert self.store.insert([create(spec, "default", now, None)]) == [True]
 
     def step(self, **advance: float) -> datetime | None:
         """Let time pass, and step; return when the engine wants to be called again."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cronkit.errors import StoreUnavailableError
 from cronkit.events import EngineFault, StaleWriteRefused
 from cronkit.jobs.attempt import Attempt
 from cronkit.jobs.outcome import succeeded
@@ -148,17 +149,17 @@ class FailingStore(MemoryStore):
 
     def _check(self, verb: str) -> None:
         if verb in self.failing:
-            raise ConnectionError(f"{verb}: no route")
+            raise StoreUnavailableError(f"{verb}: no route")
 
     def finish(self, finishes: Sequence[Finish]) -> list[bool]:
         """Fail while told to."""
         self._check("finish")
         return super().finish(finishes)
 
-    def release(self, run_ids: Sequence[str]) -> None:
+    def vacate(self, run_ids: Sequence[str]) -> None:
         """Fail while told to."""
-        self._check("release")
-        super().release(run_ids)
+        self._check("vacate")
+        super().vacate(run_ids)
 
     def renew(self, *args: Any) -> Any:
         """Fail while told to."""
@@ -175,7 +176,7 @@ def test_outcomes_wait_while_the_store_is_away() -> None:
     store.failing = {"finish"}
     for _ in range(2):
         bench.executor.end()
-        with pytest.raises(ConnectionError):
+        with pytest.raises(StoreUnavailableError):
             bench.step()
     assert bench.engine.has_reports
     assert statuses(bench) == [RUNNING, RUNNING]
@@ -193,7 +194,7 @@ def test_an_end_is_told_once_however_often_it_is_written() -> None:
     bench.executor.end()
     store.failing = {"finish"}
     for _ in range(3):
-        with pytest.raises(ConnectionError):
+        with pytest.raises(StoreUnavailableError):
             bench.step()
     store.failing = set()
     bench.step()
@@ -208,8 +209,8 @@ def test_the_gate_of_a_thread_that_returned_opens_although_the_store_was_away() 
     bench.step()
     bench.step(minutes=1)
     bench.executor.end()
-    store.failing = {"release"}
-    with pytest.raises(ConnectionError):
+    store.failing = {"vacate"}
+    with pytest.raises(StoreUnavailableError):
         bench.step()
     store.failing = set()
     bench.step(minutes=59)
@@ -220,7 +221,7 @@ def test_a_lease_that_could_not_be_renewed_is_renewed_by_the_next_step() -> None
     store = FailingStore()
     bench = Bench(store=store)
     store.failing = {"renew"}
-    with pytest.raises(ConnectionError):
+    with pytest.raises(StoreUnavailableError):
         bench.step()
     store.failing = set()
     assert bench.step(seconds=1) == after(seconds=11)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cronkit.engine.thread import CANCEL_GRACE, LONGEST_SLEEP, EngineThread
-from cronkit.events import EngineFault, Event, EventBus
+from cronkit.events import EngineFault, Event, EventBus, StoreDegraded, StoreRecovered
 from tests.scheduler.faces import NOON, HandClock
 
 
@@ -107,12 +107,20 @@ def test_it_does_not_sleep_over_reports() -> None:
 
 
 def test_a_step_that_fails_is_told_and_followed_by_others_ever_later(caplog: pytest.LogCaptureFixture) -> None:
-    loop = Loop(*(OSError("no route") for _ in range(10)))
+    loop = Loop(*(ValueError("broken") for _ in range(10)))
     with caplog.at_level(logging.CRITICAL):
         loop.run()
-    assert loop.engine.alarm.waits == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0]
+    assert loop.engine.alarm.waits == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0, 5.0]
     faults = [event.problem for event in loop.events if isinstance(event, EngineFault)]
-    assert faults == ["OSError('no route')"] * 10
+    assert faults == ["ValueError('broken')"] * 10
+
+
+def test_a_store_that_is_away_is_told_of_once_and_so_is_its_return(caplog: pytest.LogCaptureFixture) -> None:
+    loop = Loop(OSError("no route"), OSError("no route"), NOON, NOON)
+    with caplog.at_level(logging.CRITICAL):
+        loop.run()
+    told = [event for event in loop.events if isinstance(event, StoreDegraded | StoreRecovered | EngineFault)]
+    assert [type(event) for event in told] == [StoreDegraded, StoreRecovered]
 
 
 def test_a_step_that_succeeds_ends_the_backing_off(caplog: pytest.LogCaptureFixture) -> None:

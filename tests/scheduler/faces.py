@@ -19,6 +19,7 @@ class HandClock:
 
     def __init__(self) -> None:
         self._now = NOON
+        self._passed = timedelta()
 
     def now(self) -> datetime:
         """The present instant."""
@@ -26,11 +27,16 @@ class HandClock:
 
     def monotonic(self) -> float:
         """Seconds since the test began."""
-        return (self._now - NOON).total_seconds()
+        return self._passed.total_seconds()
 
     def advance(self, **duration: float) -> None:
         """Let time pass."""
         self._now += timedelta(**duration)
+        self._passed += timedelta(**duration)
+
+    def jump(self, by: timedelta) -> None:
+        """Set the wall clock, forward or back."""
+        self._now += by
 
 
 class Face:

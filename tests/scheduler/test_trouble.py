@@ -96,13 +96,13 @@ async def test_an_outcome_outlives_a_store_that_is_away_for_a_moment(
                 raise ConnectionError("no route")
             return super().finish(finishes)
 
-    face, faults = make_face(Shaky()), []
-    face.inner.on(events.EngineFault)(faults.append)
+    face, told = make_face(Shaky()), []
+    face.inner.on(events.EngineEvent)(told.append)
     with caplog.at_level(logging.CRITICAL):
         async with face:
             await face.add(work)
             assert await (await face.trigger("work")).result(timeout=PATIENCE) == "done"
-    assert [fault.problem for fault in faults] == ["ConnectionError('no route')"]
+    assert [type(event).__name__ for event in told] == ["StoreDegraded", "StoreRecovered"]
 
 
 @pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])

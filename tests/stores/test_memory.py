@@ -14,7 +14,7 @@ from cronkit.jobs.status import RunStatus
 from cronkit.stores import JobStore, MemoryStore
 from cronkit.stores.protocol import RunFilter, Scope
 from cronkit.testing.store_suite import StoreSuite
-from cronkit.testing.store_suite.scene import NAMESPACE, TARGETS, Scene, after
+from cronkit.testing.store_suite.scene import EVERY, NAMESPACE, TARGETS, Scene, after
 
 
 class TestMemoryStore(StoreSuite):
@@ -59,7 +59,7 @@ def test_a_run_whose_thread_has_not_returned_is_kept() -> None:
     claimed = scene.start()
     scene.finish(claimed, RunStatus.TIMED_OUT, occupied=True)
     assert scene.store.run(claimed.run.id) is not None
-    scene.store.release([claimed.run.id])
+    scene.store.vacate([claimed.run.id])
 
     assert scene.store.run(claimed.run.id) is None
 
@@ -90,7 +90,7 @@ def test_the_newest_jobs_whose_schedule_has_ended_are_kept() -> None:
         scene.finish(scene.start(job_id))
     scene.add("endless")
 
-    page = scene.store.jobs(NAMESPACE, tag=None, limit=100, cursor=None)
+    page = scene.store.jobs(EVERY, limit=100, cursor=None)
     assert [job.id for job in page] == ["d", "e", "endless"]
 
 

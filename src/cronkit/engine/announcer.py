@@ -39,6 +39,9 @@ _FINISHED: dict[RunStatus, type[RunEvent]] = {
 }
 
 
+_REFUSED = frozenset({RunStatus.SKIPPED, RunStatus.MISSED, RunStatus.COALESCED})
+
+
 class Announcer:
     """Turns rows and finishes into events."""
 
@@ -78,9 +81,9 @@ class Announcer:
             self._events.append(_event(RunProgressed, attempt.run, at, attempt.number, fraction=fraction, note=note))
 
     def born(self, runs: list[RunRow]) -> None:
-        """Occurrences were refused at birth; a queued one is announced when it starts."""
+        """Occurrences were refused at birth; any other is announced when it starts."""
         for run in runs:
-            if run.status is not RunStatus.QUEUED:
+            if run.status in _REFUSED:
                 self._events.append(_refusal(run))
 
     def resumed(self, keys: list[JobKey], at: datetime) -> None:

@@ -4,7 +4,6 @@ It holds no thread and reads no clock of its own accord. Production loops it in 
 (``engine.thread``), simulation in the caller's; both take this path.
 """
 
-import heapq
 import logging
 from collections import deque
 from collections.abc import Mapping
@@ -12,15 +11,19 @@ from datetime import datetime, timedelta
 
 from cronkit.clock import Alarm, Clock
 from cronkit.engine.announcer import Announcer
+from cronkit.engine.deadlines import Deadlines
+from cronkit.engine.lease import Lease
+from cronkit.engine.outbox import Outbox
 from cronkit.engine.planner import NewId, plan_due
 from cronkit.engine.settlement import may_retry, settle
-from cronkit.events import EngineFault, EventBus, StaleWriteRefused
+from cronkit.events import EngineFault, EventBus, JobQuarantined, LeaseLost
 from cronkit.executors.protocol import Executor
 from cronkit.jobs.attempt import Attempt
 from cronkit.jobs.job import JobRow
 from cronkit.jobs.outcome import Outcome, raised, timed_out
 from cronkit.jobs.registry import Registry
-from cronkit.stores.protocol import Advance, Change, Finish, JobStore
+from cronkit.jobs.status import RunStatus
+from cronkit.stores.protocol import Advance, Change, Claimed, JobStore
 
 logger = logging.getLogger("cronkit.engine")
 
@@ -28,12 +31,16 @@ BATCH = 500
 """At most how many due jobs one step plans, so that finished runs never wait long for their turn."""
 SOON = timedelta(milliseconds=5)
 """A report does not wake the engine if it wakes within this anyway: it costs a thread switch (10 to 20 us)."""
-RESOLUTION = 1e-6
-"""Seconds: a deadline this near has come, for ``step`` cannot ask to be called at a time between two microseconds."""
 LONGEST_WAIT = 86_400.0
 """Seconds: a deadline that is further away is looked at again then, however far it is."""
 SET_ASIDE = timedelta(minutes=1)
 """How long a job whose plan failed is left alone before it is looked at again."""
+PRUNED = 500
+"""At most how many ended runs one step lets go: a transaction of some milliseconds."""
+JUMP = 1.0
+"""Seconds by which the wall clock may part from the monotonic one before other nodes get time to renew."""
+NO_TIME = timedelta()
+TAKEN_OVER, LEASE_LOST = "taken over by another node", "lease lost"
 
 
 class Engine:
@@ -55,28 +62,37 @@ class Engine:
         lease: timedelta,
         renew_every: timedelta,
     ) -> None:
-        self.node = node
         self.alarm = Alarm()
         self.wake_at: datetime | None = None
         self.rings_at_once = True
-        self.renew_at: datetime | None = None
+        self.look_at: datetime | None = None
         self.in_flight: dict[str, Attempt] = {}
         self.stuck: dict[str, Attempt] = {}
+        self.lease = Lease(store, clock, node, lease, self.in_flight)
+        self.is_lease_kept = False
         self._store = store
         self._executors = executors
         self._targets = registry.targets
         self._clock = clock
         self._new_id = new_id
-        self._lease = lease
         self._renew_every = renew_every
         self._announcer = Announcer(bus)
-        self._settled: list[tuple[Attempt, Finish]] = []
+        self._outbox = Outbox(store, self._announcer)
         self._returned: list[str] = []
         self._inbox: deque[tuple[Attempt, Outcome, datetime]] = deque()
         self._progress: deque[tuple[Attempt, float, str | None, datetime]] = deque()
+        self._lost: deque[tuple[list[Attempt], str]] = deque()
         self._free = {name: executor.slots for name, executor in executors.items()}
-        self._deadlines: list[tuple[float, str, int]] = []
+        self._deadlines = Deadlines(self._runs_on)
+        self._is_asked = self._is_unsure = self._is_pruning = False
         self._claiming = True
+        self._offset = clock.now().timestamp() - clock.monotonic()
+        self._reap_from: datetime | None = None
+
+    @property
+    def node(self) -> str:
+        """The name that this node claims under."""
+        return self.lease.node
 
     # -- from other threads -------------------------------------------------------------------------------------------
 
@@ -94,10 +110,22 @@ class Engine:
 
     def wake(self, change: Change, detail: str | None) -> None:
         """A store says that something has changed."""
-        if change is Change.CANCEL:
-            self.renew_at = None
+        if change is Change.CANCEL or change is Change.ELSEWHERE:
+            self._is_asked = True
         if change is not Change.FINISHED:
             self.alarm.ring()
+
+    def lose(self, attempts: list[Attempt], reason: str = TAKEN_OVER) -> None:
+        """The store says that other nodes have these runs now."""
+        self._lost.append((attempts, reason))
+        self.alarm.ring()
+
+    def give_up_lease(self) -> None:
+        """The lease could not be renewed in time: stop what runs, without waiting for a step, which may hang."""
+        attempts = self.lease.give_up()
+        for attempt in attempts:
+            self._cancel(attempt, LEASE_LOST)
+        self.lose(attempts, LEASE_LOST)
 
     @property
     def is_full(self) -> bool:
@@ -107,7 +135,7 @@ class Engine:
     @property
     def has_reports(self) -> bool:
         """Whether reports wait for the next step, or their writing for the store."""
-        return bool(self._inbox or self._settled or self._returned)
+        return bool(self._inbox or self._outbox or self._returned)
 
     # -- the step -----------------------------------------------------------------------------------------------------
 
@@ -117,16 +145,20 @@ class Engine:
             ended = len(self._inbox)  # what these runs had to say before they ended is told before their end
             if self._progress:
                 self._tell_progress()
-            if ended or self._settled or self._returned:
+            if ended or self._outbox or self._returned:
                 self._settle(ended)
-            renew_at = self.renew_at  # read once, here and below: another thread may set it to None
-            if renew_at is None or now >= renew_at:
-                self._keep_lease(now)
+            if self._lost:
+                self._let_go(now)
+            if self._wants_to_look(now):
+                self._look_round(now)
+            if self._is_asked:
+                self._heed_requests()
+            if self._is_pruning:
+                self._is_pruning = self._store.prune(now, PRUNED) == PRUNED
             if self._deadlines:
                 self._expire(now)
             if self._claiming:
-                self._plan(now)
-                self._dispatch(now)
+                self._claim(now)
         finally:
             self._announcer.flush()
         return self._next_wake(now)
@@ -154,56 +186,72 @@ class Engine:
                 outcome = timed_out(attempt.job.policies.timeout or timedelta())
             if self.in_flight.get(run_id) is attempt:
                 del self.in_flight[run_id]
-            self._settled.append((attempt, settle(attempt, outcome, at)))
-        self._write_finishes()
+            finish = settle(attempt, outcome, at)
+            if not attempt.is_lost or finish.status is not RunStatus.CANCELLED:  # else it is for others to say
+                self._outbox.put(attempt, finish)
+        self._outbox.write()
         if self._returned:
-            self._store.release(self._returned)
+            self._store.vacate(self._returned)
             self._returned = []
-
-    def _write_finishes(self) -> None:
-        """Write what was settled; it waits here while the store is away."""
-        if not self._settled:
-            return
-        settled = self._settled
-        accepted = self._store.finish([finish for _, finish in settled])
-        self._settled = []
-        if not all(accepted):
-            for (attempt, finish), was_accepted in zip(settled, accepted, strict=True):
-                if not was_accepted:
-                    logger.warning(
-                        "run %s: the end of an attempt that is no longer current was refused", attempt.run.id
-                    )
-                    self._announcer.announce(
-                        StaleWriteRefused(at=finish.at, run_id=attempt.run.id, fence=attempt.fence)
-                    )
-            settled = [pair for pair, was_accepted in zip(settled, accepted, strict=True) if was_accepted]
-        self._announcer.finished(settled)
 
     def _tell_progress(self) -> None:
         while self._progress:
-            attempt, fraction, note, at = self._progress.popleft()
+            attempt, fraction, note, at = self._progress[0]
             if self._store.report(attempt.run.id, attempt.fence, fraction, note):
                 self._announcer.progressed(attempt, at, fraction, note)
+            self._progress.popleft()
 
-    def _keep_lease(self, now: datetime) -> None:
-        """Renew this node's lease, learn what was lost or is to be cancelled, and take over from lost nodes.
+    def _let_go(self, now: datetime) -> None:
+        """Stop the attempts whose runs are other nodes' now."""
+        while self._lost:
+            attempts, reason = self._lost.popleft()
+            for attempt in attempts:
+                attempt.is_lost = True
+                if self._runs_on(attempt) and attempt.cancel_reason is None:
+                    self._cancel(attempt, reason)
+            logger.warning("node %s has lost %d runs: %s", self.node, len(attempts), reason)
+            ids = tuple(attempt.run.id for attempt in attempts)
+            self._announcer.announce(LeaseLost(at=now, run_ids=ids, reason=reason))
+
+    def _wants_to_look(self, now: datetime) -> bool:
+        if self.look_at is None or not self.lease.is_held:
+            return True
+        return not NO_TIME < self.look_at - now <= self._renew_every  # further off: the clock was set back
+
+    def _look_round(self, now: datetime) -> None:
+        """What is done now and then: hold the lease, take over from lost nodes, and let go of old runs.
 
         It renews before it reaps, so that a node that was suspended keeps what nobody else has taken.
         """
-        self.renew_at = now + self._renew_every
-        try:
-            renewal = self._store.renew(self.node, self._lease, now)
-        except Exception:
-            self.renew_at = None  # the next step tries again
-            raise
-        for run_id in renewal.lost:
-            if run_id in self.in_flight:
-                self._cancel(self.in_flight[run_id], "taken over by another node")
-        for run_id, reason in renewal.cancel.items():
+        if not (self.is_lease_kept and self.lease.is_held):
+            lost = self.lease.renew()
+            if lost:
+                self._lost.append((lost, TAKEN_OVER))
+                self._let_go(now)
+        if self._may_reap(now):
+            self._announcer.taken_back(self._store.reap(now), now)
+        self._is_asked = self._is_pruning = True
+        self.look_at = now + self._renew_every
+
+    def _may_reap(self, now: datetime) -> bool:
+        """Not for the length of a lease after the wall clock has jumped, or the machine slept: by that clock all
+        leases may have ended, and live nodes are to have the time to renew theirs."""
+        offset = self._clock.now().timestamp() - self._clock.monotonic()
+        if abs(offset - self._offset) > JUMP:
+            self._reap_from = now + self.lease.length
+        self._offset = offset
+        if self._reap_from is not None and self._reap_from - self.lease.length <= now < self._reap_from:
+            return False
+        self._reap_from = None
+        return True
+
+    def _heed_requests(self) -> None:
+        """Cancel what somebody wants cancelled."""
+        self._is_asked = False
+        for run_id, reason in self._store.cancel_requests(self.node).items() if self.in_flight else ():
             attempt = self.in_flight.get(run_id)
             if attempt is not None and attempt.cancel_reason is None:
                 self._cancel(attempt, reason)
-        self._announcer.taken_back(self._store.reap(now), now)
 
     def _cancel(self, attempt: Attempt, reason: str) -> None:
         attempt.cancel_reason = reason
@@ -219,17 +267,13 @@ class Engine:
             )
 
     def _expire(self, now: datetime) -> None:
-        """Stop attempts that ran past their timeout, which is measured on the clock that nobody can set."""
-        reached = self._clock.monotonic() + RESOLUTION
-        while self._deadlines and self._deadlines[0][0] <= reached:
-            _, run_id, fence = heapq.heappop(self._deadlines)
-            if self._is_running(run_id, fence):
-                self._time_out(self.in_flight[run_id], now)
+        """Stop attempts that ran past their timeout."""
+        for attempt in self._deadlines.pop(self._clock.monotonic()):
+            self._time_out(attempt, now)
 
-    def _is_running(self, run_id: str, fence: int) -> bool:
-        """Whether that attempt runs and has not been timed out yet."""
-        attempt = self.in_flight.get(run_id)
-        return attempt is not None and attempt.fence == fence and run_id not in self.stuck
+    def _runs_on(self, attempt: Attempt) -> bool:
+        """Whether an attempt is in flight and has not been timed out."""
+        return self.in_flight.get(attempt.run.id) is attempt and attempt.run.id not in self.stuck
 
     def _time_out(self, attempt: Attempt, now: datetime) -> None:
         """Record a timeout, now or, where the run may be retried, once its thread has returned.
@@ -245,19 +289,36 @@ class Engine:
                 attempt, timed_out(attempt.job.policies.timeout or timedelta(), executor.stack_of(attempt)), now
             )
             finish.occupied = True
-            self._settled.append((attempt, finish))
-            self._write_finishes()
+            self._outbox.put(attempt, finish)
+            self._outbox.write()
         self._stop(attempt)
 
-    def _plan(self, now: datetime) -> None:
-        """Turn due occurrences into runs."""
+    def _claim(self, now: datetime) -> None:
+        """Turn due occurrences into runs, claim as many waiting ones as there are free slots, and hand them over."""
+        if self._is_unsure:
+            self._dispatch(self._reread(), now)
         due = self._store.due_jobs(now, BATCH, self._targets)
-        if due:
-            advances = [self._advance(job, now) for job in due]
-            self._announcer.born(self._store.claim_due(advances, now))
+        advances = [self._advance(job, now) for job in due]
+        self._is_unsure = True  # until the reply is here
+        born, claimed = self._store.claim(advances, now, self.node, self._free, self._targets)
+        self._is_unsure = False
+        if advances:
+            self._announcer.born(born)
             self._announcer.resumed([advance.key for advance in advances if advance.wakes], now)
+        if claimed:
+            self._dispatch(claimed, now)
+
+    def _reread(self) -> list[Claimed]:
+        """What a claim has brought although its reply was lost."""
+        held = self._store.held_by(self.node)
+        return [each for each in held if each.run.id not in self.in_flight and each.run.id not in self._outbox]
 
     def _advance(self, job: JobRow, now: datetime) -> Advance:
+        if job.unreadable is not None:
+            logger.error("job %s is put into quarantine: %s", job.key, job.unreadable)
+            key, reason = job.key, job.unreadable
+            self._announcer.announce(JobQuarantined(at=now, namespace=key.namespace, job_id=key.id, reason=reason))
+            return Advance(job, job.watermark, job.next_at, job.next_due, (), quarantine=reason)
         try:
             return plan_due(job, now, self._new_id)
         except Exception as error:
@@ -265,19 +326,15 @@ class Engine:
             self._announcer.announce(EngineFault(at=now, problem=f"job {job.key}: {error!r}"))
             return Advance(job, job.watermark, job.next_at, now + SET_ASIDE, ())
 
-    def _dispatch(self, now: datetime) -> None:
-        """Claim as many waiting runs as there are free slots, and hand them over."""
-        claimed = self._store.claim_ready(now, self.node, self._free, self._targets)
-        if not claimed:
-            return
+    def _dispatch(self, claimed: list[Claimed], now: datetime) -> None:
+        """Hand claimed runs to their executors."""
         attempts: list[Attempt] = []
         for run, job, fence, number in claimed:
             attempt = Attempt(run, job, self._targets[job.target], fence, number, now, self.progress)
             self.in_flight[run.id] = attempt
             self._free[job.executor] -= 1
             if job.policies.timeout is not None:
-                deadline = self._clock.monotonic() + job.policies.timeout.total_seconds()
-                heapq.heappush(self._deadlines, (deadline, run.id, fence))
+                self._deadlines.add(self._clock.monotonic() + job.policies.timeout.total_seconds(), attempt)
             attempts.append(attempt)
         for attempt in attempts:
             try:
@@ -288,13 +345,14 @@ class Engine:
         self._announcer.started(attempts)  # after the start itself: a listener can wait, a job cannot
 
     def next_work(self, now: datetime) -> datetime | None:
-        """When something will be due, may start or has to be stopped; only the lease may want a step before that."""
+        """When something will be due, may start or has to be stopped; the rest can wait for that."""
         wakes: list[datetime] = []
-        while self._deadlines and not self._is_running(*self._deadlines[0][1:]):
-            heapq.heappop(self._deadlines)
-        if self._deadlines:
-            seconds = max(self._deadlines[0][0] - self._clock.monotonic(), 0)
+        deadline = self._deadlines.first()
+        if deadline is not None:
+            seconds = max(deadline - self._clock.monotonic(), 0)
             wakes.append(now + timedelta(seconds=min(seconds, LONGEST_WAIT)))
+        if self._is_pruning:
+            wakes.append(now)
         if self._claiming:
             wake = self._store.next_wake(self._free, self._targets)
             if wake is not None:
@@ -302,5 +360,5 @@ class Engine:
         return min(wakes, default=None)
 
     def _next_wake(self, now: datetime) -> datetime | None:
-        work, renew_at = self.next_work(now), self.renew_at
-        return renew_at if work is None or (renew_at is not None and renew_at < work) else work
+        work, look_at = self.next_work(now), self.look_at
+        return look_at if work is None or (look_at is not None and look_at < work) else work

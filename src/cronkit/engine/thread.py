@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from cronkit.clock import Clock
 from cronkit.engine.clock_watch import ClockWatch
 from cronkit.engine.engine import SOON, Engine
-from cronkit.events import EngineFault, EventBus
+from cronkit.events import EngineFault, EventBus, StoreDegraded, StoreRecovered
 
 logger = logging.getLogger("cronkit.engine")
 
 LONGEST_SLEEP = 5.0
 """Seconds after which the clocks are compared, so that a suspend or a step is noticed; it decides nothing else."""
-FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 30.0
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 5.0
 """Seconds to wait after a step that failed, doubled each time it fails again."""
 CANCEL_GRACE = 1.0
 """Seconds that cancelled runs get to end after the drain."""
@@ -30,7 +30,8 @@ class EngineThread:
         self._watch_at = 0.0
         self._stopping = threading.Event()
         self._drain_until: float | None = None
-        self._has_cancelled = False
+        self._has_cancelled = self._is_degraded = False
+        self._backoff = FIRST_BACKOFF
         self._thread = threading.Thread(target=self._run, name="cronkit-engine", daemon=True)
 
     def start(self) -> None:
@@ -58,21 +59,33 @@ class EngineThread:
         return threading.current_thread() is self._thread
 
     def _run(self) -> None:
-        backoff = FIRST_BACKOFF
         while not (self._stopping.is_set() and self._is_drained()):
             if self._clock.monotonic() >= self._watch_at:
                 self._watch.check()
                 self._watch_at = self._clock.monotonic() + LONGEST_SLEEP
             try:
                 wake_at = self._engine.step(self._clock.now())
-                backoff = FIRST_BACKOFF
             except Exception as error:
-                logger.exception("a step of the engine failed; the next follows in %.1f s", backoff)
-                self._bus.publish(EngineFault(at=self._clock.now(), problem=repr(error)))
-                self._engine.alarm.wait(backoff)
-                backoff = min(backoff * 2, LONGEST_BACKOFF)
+                self._tell_of_failure(error)
+                self._engine.alarm.wait(self._backoff)
+                self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
                 continue
+            self._backoff = FIRST_BACKOFF
+            if self._is_degraded:
+                self._is_degraded = False
+                logger.info("the store works again")
+                self._bus.publish(StoreRecovered(at=self._clock.now()))
             self._sleep_until(wake_at)
+
+    def _tell_of_failure(self, error: Exception) -> None:
+        now = self._clock.now()
+        if not isinstance(error, OSError):
+            logger.exception("a step of the engine failed; the next follows in %.1f s", self._backoff)
+            self._bus.publish(EngineFault(at=now, problem=repr(error)))
+        elif not self._is_degraded:
+            self._is_degraded = True
+            logger.error("nothing new starts while the store is away: %s", error)
+            self._bus.publish(StoreDegraded(at=now, problem=str(error)))
 
     def _sleep_until(self, wake_at: datetime | None) -> None:
         """Sleep until then, a report, or a change.

@@ -4,11 +4,11 @@
 
     Event
     ├── SchedulerEvent   SchedulerStarted, SchedulerStopping, SchedulerStopped
-    ├── JobEvent         JobAdded, JobUpdated, JobPaused, JobResumed, JobRemoved
+    ├── JobEvent         JobAdded, JobUpdated, JobPaused, JobResumed, JobRemoved, JobQuarantined
     ├── RunEvent         RunStarted, RunProgressed, RunSucceeded, RunFailed, RunRetrying, RunTimedOut, RunSkipped,
     │                    RunMissed, RunCancelled, RunCoalesced, RunAbandoned, RunHeld
-    └── EngineEvent      ClockJumped, StoreDegraded, StoreRecovered, StaleWriteRefused, ListenerFailed, EventsDropped,
-                         EngineFault
+    └── EngineEvent      ClockJumped, StoreDegraded, StoreRecovered, LeaseLost, StaleWriteRefused, ListenerFailed,
+                         EventsDropped, EngineFault
 
 Every event is a slotted, keyword-only dataclass; ``at`` is when it happened, aware UTC, and other times are aware UTC
 too. Events are shared by their listeners, which are not to change them.
@@ -109,6 +109,13 @@ class JobResumed(JobEvent):
 @_event
 class JobRemoved(JobEvent):
     """A job is gone; its runs are kept."""
+
+
+@_event
+class JobQuarantined(JobEvent):
+    """The store cannot make sense of a job's row: it does not run until somebody has put it right."""
+
+    reason: str
 
 
 @_event
@@ -240,6 +247,14 @@ class StoreDegraded(EngineEvent):
 @_event
 class StoreRecovered(EngineEvent):
     """The store works again."""
+
+
+@_event
+class LeaseLost(EngineEvent):
+    """This node could not keep its hold on these runs, and stops them: others run them, or will."""
+
+    run_ids: tuple[str, ...]
+    reason: str
 
 
 @_event

@@ -28,13 +28,14 @@ class Attempt:
 
     The engine makes it, an executor runs it and reports its outcome; neither changes the run's row, which is the
     store's. ``cancel_reason`` is set by the engine before it asks the executor to cancel, ``is_overdue`` when the time
-    that its ``timeout`` allows is over.
+    that its ``timeout`` allows is over, ``is_lost`` when the run is no longer this node's.
     """
 
     __slots__ = (
         "args",
         "cancel_reason",
         "fence",
+        "is_lost",
         "is_overdue",
         "job",
         "kwargs",
@@ -67,7 +68,7 @@ class Attempt:
         self.args = job.args
         self.kwargs: Mapping[str, Any] = job.kwargs if run.kwargs is None else {**job.kwargs, **run.kwargs}
         self.cancel_reason: str | None = None
-        self.is_overdue = False
+        self.is_lost = self.is_overdue = False
         self.thread_id: int | None = None
         self.log: list[str] | None = None
 

@@ -64,6 +64,10 @@ class Job:
     ``watermark`` is the last instant up to which every occurrence is accounted for; ``next_run_at`` the nominal time
     of the next one, None while the job is paused or once its schedule has ended. ``counters`` counts occurrences by
     the status they ended in, over the job's whole life; retention does not touch them.
+
+    ``declared`` is what code declared last, None for a job that was made at run time; ``overrides`` names the options
+    that somebody has changed over it. ``unreadable`` says why a store cannot make sense of the row: such a job is
+    quarantined, it does not run, and its ``spec`` is a stand-in.
     """
 
     key: JobKey
@@ -75,6 +79,10 @@ class Job:
     next_run_at: datetime | None
     pause: Pause | None
     counters: Mapping[RunStatus, int]
+    declared: JobSpec | None = None
+    overrides: frozenset[str] = frozenset()
+    removed_at: datetime | None = None
+    unreadable: str | None = None
 
     def __repr__(self) -> str:
         following = f"next run {self.next_run_at.isoformat()}" if self.next_run_at else "no next run"
@@ -117,22 +125,31 @@ class JobRow:
     ``next_at`` is the nominal time of the next occurrence and ``next_due`` when a node is to look at the job again
     (spread, jitter and a pause's end move it); both are None where nothing is to come. ``open`` holds the ids of the
     job's open runs, in the order of their birth. ``last_refusal`` is the id of the newest run, if that was refused
-    at birth, so that the next refusal for one reason can extend its row.
+    at birth, so that the next refusal for one reason can extend its row. ``noted`` are the newest changes, those that
+    the store has still to put into the job's history among them; ``revisions`` is the number of the last one.
+
+    ``fingerprints`` are those of what code declared, the newest last; for the rest see ``Job``.
     """
 
     __slots__ = (
         "counters",
         "created_at",
-        "history",
+        "declared",
+        "fingerprints",
         "key",
         "last_refusal",
         "next_at",
         "next_due",
+        "noted",
         "open",
+        "overrides",
         "pause",
+        "removed_at",
         "revision",
+        "revisions",
         "spawned",
         "spec",
+        "unreadable",
         "updated_at",
         "watermark",
     )
@@ -140,40 +157,36 @@ class JobRow:
     def __init__(self, key: JobKey, spec: JobSpec, now: datetime) -> None:
         self.key = key
         self.spec = spec
-        self.revision = 0
-        self.created_at = now
-        self.updated_at = now
-        self.watermark = now
+        self.revision = self.revisions = self.spawned = 0
+        self.created_at = self.updated_at = self.watermark = now
         self.next_at: datetime | None = None
         self.next_due: datetime | None = None
         self.pause: Pause | None = None
-        self.spawned = 0
         self.counters: dict[RunStatus, int] = {}
         self.open: tuple[str, ...] = ()
         self.last_refusal: str | None = None
-        self.history: tuple[Revision, ...] = ()
+        self.noted: tuple[Revision, ...] = ()
+        self.declared: JobSpec | None = None
+        self.overrides: frozenset[str] = frozenset()
+        self.fingerprints: tuple[str, ...] = ()
+        self.removed_at: datetime | None = None
+        self.unreadable: str | None = None
 
     def copy(self) -> "JobRow":
         """Another row with the same content, to be changed and saved."""
-        twin = JobRow(self.key, self.spec, self.created_at)
-        twin.revision = self.revision
-        twin.updated_at = self.updated_at
-        twin.watermark = self.watermark
-        twin.next_at, twin.next_due = self.next_at, self.next_due
-        twin.pause = self.pause
-        twin.spawned = self.spawned
+        twin = object.__new__(JobRow)
+        for name in JobRow.__slots__:
+            setattr(twin, name, getattr(self, name))
         twin.counters = dict(self.counters)
-        twin.open, twin.last_refusal = self.open, self.last_refusal
-        twin.history = self.history
         return twin
 
     def record(self, action: str, at: datetime, by: str | None) -> None:
-        """Note a change in the history, which keeps the newest."""
-        number = self.history[-1].number + 1 if self.history else 1
+        """Note a change, for the history."""
         self.updated_at = at
+        self.revisions += 1
         schedule, policies = self.spec.schedule, self.spec.policies
-        revision = Revision(number=number, at=at, action=action, by=by, schedule=schedule, policies=policies)
-        self.history = (*self.history[-(HISTORY_LIMIT - 1) :], revision)
+        revision = Revision(number=self.revisions, at=at, action=action, by=by, schedule=schedule, policies=policies)
+        self.noted = (*self.noted[-(HISTORY_LIMIT - 1) :], revision)
 
     def snapshot(self) -> Job:
         """The row as a value that does not change any more."""
@@ -184,7 +197,11 @@ class JobRow:
             created_at=self.created_at,
             updated_at=self.updated_at,
             watermark=self.watermark,
-            next_run_at=None if self.pause else self.next_at,
+            next_run_at=None if self.pause or self.removed_at else self.next_at,
             pause=self.pause,
             counters=dict(self.counters),
+            declared=self.declared,
+            overrides=self.overrides,
+            removed_at=self.removed_at,
+            unreadable=self.unreadable,
         )

@@ -123,7 +123,7 @@ class JobWriter:
         self._tell(JobRemoved, row, now)
 
     def _insert(self, row: JobRow) -> bool:
-        inserted = self._parts.store.insert(row)
+        (inserted,) = self._parts.store.insert([row])
         if inserted:
             self._tell(JobAdded, row, row.created_at)
         return inserted

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from cronkit.clock import Clock
 from cronkit.engine.engine import Engine
+from cronkit.engine.lease import LeaseThread
 from cronkit.engine.thread import EngineThread
 from cronkit.errors import LifecycleError
 from cronkit.events import EventBus, SchedulerStarted, SchedulerStopped, SchedulerStopping
@@ -81,6 +82,8 @@ class Runtime:
             lease=parts.lease,
             renew_every=parts.renew_every,
         )
+        self.engine.is_lease_kept = True
+        self._lease = LeaseThread(self.engine.lease, parts.renew_every, self.engine.lose, self.engine.give_up_lease)
         self._thread = EngineThread(self.engine, parts.bus, parts.clock)
 
     @property
@@ -98,6 +101,7 @@ class Runtime:
                 if isinstance(executor, CoroutineExecutor):
                     self._parts.bus.run_coroutine = executor.run_coroutine
             self._unsubscribe = self._parts.store.subscribe(self.engine.wake)
+            self._lease.start()
             self._thread.start()
         except BaseException:
             self._take_apart()
@@ -129,8 +133,13 @@ class Runtime:
         return left
 
     def _take_apart(self) -> None:
+        self._lease.stop()
         if self._unsubscribe is not None:
             self._unsubscribe()
+        try:
+            self._parts.store.leave(self.engine.node)
+        except Exception as error:
+            logger.warning("the store could not be told that node %s ends: %s", self.engine.node, error)
         self._parts.bus.run_coroutine = None
         for name, executor in self._parts.executors.items():
             try:

@@ -33,7 +33,7 @@ from cronkit.scheduler.stop_signals import StopSignals
 from cronkit.schedules import At, Manual, parse_duration
 from cronkit.schedules.zones import resolve_zone
 from cronkit.stores import open_store
-from cronkit.stores.protocol import JobStore, Scope
+from cronkit.stores.protocol import JobFilter, JobStore, Scope
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Listener = TypeVar("Listener", bound=Callable[..., Any])
@@ -245,7 +245,7 @@ class Scheduler:
         """A page of jobs, ordered by id, optionally those with a tag."""
         check_limit(limit)
         self._apply_declarations()
-        return self._parts.store.jobs(self.namespace, tag=tag, limit=limit, cursor=cursor)
+        return self._parts.store.jobs(JobFilter(self.namespace, tag=tag), limit=limit, cursor=cursor)
 
     def history(self, job_id: str) -> tuple[Revision, ...]:
         """What was done to a job, oldest first.

@@ -2,6 +2,10 @@
 
 Every verb that depends on time takes ``now``: an aware UTC datetime, or None for the store's own clock, so that a
 simulation can drive a real store. Each verb is one transaction: all of it happens, or none.
+
+Raises:
+    StoreUnavailableError: any verb, while the store cannot be reached or written. Nothing of it has happened, or all
+    of it: what was claimed is asked with ``held_by``, and every other verb may be repeated.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -25,7 +29,10 @@ class Scope(StrEnum):
 
 
 class StoreCapabilities(NamedTuple):
-    """What a store can do. ``clock``: it has one of its own; ``push``: it tells of changes made elsewhere."""
+    """What a store can do. ``clock``: it has one that its nodes share; ``push``: it tells of changes made elsewhere.
+
+    ``durable``: what it acknowledged outlives the process; arguments and results have to be storable then.
+    """
 
     scope: Scope
     durable: bool
@@ -36,10 +43,11 @@ class StoreCapabilities(NamedTuple):
 class Advance:
     """A due job's next step: the runs that are born, and how far the job has come.
 
-    Applied only where the job's revision is still ``revision``. ``wakes`` says that a pause ends with it.
+    Applied only where the job's revision is still ``revision``. ``wakes`` says that a pause ends with it;
+    ``quarantine`` is why the row cannot be read: it is not offered again until somebody has changed it.
     """
 
-    __slots__ = ("births", "key", "next_at", "next_due", "revision", "wakes", "watermark")
+    __slots__ = ("births", "key", "next_at", "next_due", "quarantine", "revision", "wakes", "watermark")
 
     def __init__(
         self,
@@ -49,6 +57,7 @@ class Advance:
         next_due: datetime | None,
         births: Sequence[RunRow],
         wakes: bool = False,
+        quarantine: str | None = None,
     ) -> None:
         self.key = job.key
         self.revision = job.revision
@@ -57,6 +66,7 @@ class Advance:
         self.next_due = next_due
         self.births = births
         self.wakes = wakes
+        self.quarantine = quarantine
 
 
 class Claimed(NamedTuple):
@@ -68,12 +78,19 @@ class Claimed(NamedTuple):
     attempt: int
 
 
+class Claim(NamedTuple):
+    """What a claim has done: the runs born of it, refused ones among them, and the runs that this node now holds."""
+
+    born: list[RunRow]
+    runs: list[Claimed]
+
+
 class Finish:
     """How an attempt ended, and when, to be written under its fence.
 
     ``status`` is terminal, or retrying together with the ``retry_at`` it waits for. ``counted`` says whether the
     attempt counts against the retry policy. ``occupied``: the run has ended but its thread has not, so the job's
-    overlap gate stays shut until ``release``.
+    overlap gate stays shut until ``vacate``.
     """
 
     __slots__ = (
@@ -118,13 +135,6 @@ class Finish:
         self.occupied = occupied
 
 
-class Renewal(NamedTuple):
-    """What a node learns when it renews: the runs it has lost, and those that somebody wants cancelled (id, reason)."""
-
-    lost: frozenset[str]
-    cancel: Mapping[str, str]
-
-
 class Change(StrEnum):
     """What a store tells its subscribers of; they look up the rest themselves."""
 
@@ -134,6 +144,8 @@ class Change(StrEnum):
     """Somebody asked for a running run to be cancelled."""
     FINISHED = "finished"
     """A run has ended; the detail is its id."""
+    ELSEWHERE = "elsewhere"
+    """Another process has written: anything may have changed."""
 
 
 Subscriber = Callable[[Change, str | None], None]
@@ -149,26 +161,54 @@ class RunFilter(NamedTuple):
     until: datetime | None = None
 
 
+class JobFilter(NamedTuple):
+    """Which jobs a page shows; None means any. ``declared``: those that code declares; ``removed``: the removed ones.
+
+    A job that was added again after its removal shows its present life alone.
+    """
+
+    namespace: str
+    tag: str | None = None
+    owner: str | None = None
+    declared: bool | None = None
+    removed: bool = False
+
+
 class JobTable(Protocol):
     """Jobs by id; a write names the revision it saw."""
 
-    def insert(self, job: JobRow, births: Sequence[RunRow] = ()) -> bool:
-        """Add a job under a new generation, which the store writes into ``job.key``; False if its id is taken."""
+    def insert(self, jobs: Sequence[JobRow]) -> list[bool]:
+        """Add jobs, each under a new generation, which the store writes into its ``key``; False where an id is taken.
 
-    def load(self, namespace: str, job_id: str) -> JobRow | None:
-        """A copy of a job's row, or None."""
+        An id is free again once its job was removed.
+        """
+
+    def load(self, namespace: str, job_id: str, *, removed: bool = False) -> JobRow | None:
+        """A copy of a job's row, or None; with ``removed`` that of its last life, even if that was removed."""
 
     def save(self, job: JobRow, births: Sequence[RunRow] = ()) -> bool:
         """Put back a row that was loaded, with the runs that the change causes; False if it has changed since."""
 
-    def remove(self, job: JobRow, births: Sequence[RunRow] = (), now: datetime | None = None) -> bool:
-        """Take a loaded job away and cancel its waiting runs; its history stays. False if it has changed since."""
+    def rename(self, job: JobRow, job_id: str) -> bool:
+        """Give a loaded job, and all its runs, another id; False if it has changed since or the id is taken."""
 
-    def jobs(self, namespace: str, *, tag: str | None, limit: int, cursor: str | None) -> Page[Job]:
+    def remove(self, job: JobRow, births: Sequence[RunRow] = (), now: datetime | None = None) -> bool:
+        """Take a loaded job out of use and cancel its waiting runs; False if it has changed since.
+
+        Its row stays, with ``removed_at``, as do its history and its runs.
+        """
+
+    def purge(self, namespace: str, job_id: str) -> int:
+        """Forget every removed life of a job, with its history and its ended runs; return how many lives that were."""
+
+    def jobs(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> Page[Job]:
         """A page of jobs, ordered by id."""
 
     def history(self, key: JobKey) -> tuple[Revision, ...]:
-        """What was done to a job, oldest first."""
+        """What was done to a job, oldest first; the newest ``HISTORY_LIMIT`` are kept."""
+
+    def target_names(self) -> frozenset[str]:
+        """The targets that jobs ask for."""
 
 
 class RunQueue(Protocol):
@@ -177,25 +217,34 @@ class RunQueue(Protocol):
     def due_jobs(self, now: datetime | None, limit: int, targets: Collection[str]) -> list[JobRow]:
         """Jobs of these targets whose ``next_due`` has come, earliest first. They are to be read, not changed."""
 
-    def claim_due(self, advances: Sequence[Advance], now: datetime | None) -> list[RunRow]:
-        """Apply each advance whose job is unchanged; return the runs born, each with the status it was born with.
+    def claim(
+        self,
+        advances: Sequence[Advance],
+        now: datetime | None,
+        node: str,
+        free: Mapping[str, int],
+        targets: Collection[str],
+    ) -> Claim:
+        """Apply each advance whose job is unchanged, then lease waiting runs whose time and turn have come.
 
         A birth that its job's overlap rule refuses becomes skipped; one whose occurrence has a run already is left out.
+        At most ``free[executor]`` runs are leased for each executor, those due longest first.
         """
+
+    def held_by(self, node: str) -> list[Claimed]:
+        """The running runs that the store has under this node's name: read again after a claim's reply was lost."""
 
     def enqueue(self, run: RunRow) -> RunRow | None:
         """Add a run outside the schedule; if its occurrence has one already, return that. None if the job is gone."""
 
-    def claim_ready(
-        self, now: datetime | None, node: str, free: Mapping[str, int], targets: Collection[str]
-    ) -> list[Claimed]:
-        """Lease waiting runs whose time and turn have come: at most ``free[executor]`` for each executor."""
-
     def finish(self, finishes: Sequence[Finish]) -> list[bool]:
         """Write how attempts ended; False where the fence is no longer the run's. Repeating a finish is accepted."""
 
-    def release(self, run_ids: Sequence[str]) -> None:
+    def vacate(self, run_ids: Sequence[str]) -> None:
         """Open the overlap gates that ended but occupied runs keep shut."""
+
+    def release(self, run_id: str, now: datetime | None) -> RunStatus | None:
+        """Let a held run start again, in its job's turn; return its status then, None if there is no such run."""
 
     def report(self, run_id: str, fence: int, fraction: float, note: str | None) -> bool:
         """Write a run's progress; False if the fence is no longer the run's."""
@@ -203,11 +252,20 @@ class RunQueue(Protocol):
     def request_cancel(self, run_id: str, reason: str, now: datetime | None) -> RunStatus | None:
         """Cancel a waiting run, or ask the node of a running one to; return its status then, None if there is none."""
 
-    def renew(self, node: str, lease: timedelta, now: datetime | None) -> Renewal:
-        """Keep this node's runs for another ``lease``."""
+    def cancel_requests(self, node: str) -> Mapping[str, str]:
+        """The running runs of this node that somebody wants cancelled, with the reason."""
+
+    def renew(self, node: str, held: Mapping[str, int], lease: timedelta, now: datetime | None) -> frozenset[str]:
+        """Keep this node's runs for another ``lease``; return which of ``held`` (id to fence) are no longer its own."""
+
+    def leave(self, node: str) -> None:
+        """A node ends, and holds nothing."""
 
     def reap(self, now: datetime | None) -> list[RunRow]:
-        """Take back the runs of nodes whose lease has ended, as each job's ``on_crash`` says."""
+        """Take back the runs of nodes whose lease has ended, as each job's ``on_crash`` says.
+
+        A lease that ends later than its whole length from now was given before the clock was set back: it begins anew.
+        """
 
     def next_wake(self, free: Mapping[str, int], targets: Collection[str]) -> datetime | None:
         """When the earliest job of these targets is due, or a run that has a free slot may start; None if never."""
@@ -228,6 +286,9 @@ class LedgerTable(Protocol):
     def counts(self, namespace: str, job_id: str | None = None) -> Mapping[RunStatus, int]:
         """How many occurrences of the kept runs stand in each status."""
 
+    def prune(self, now: datetime | None, limit: int) -> int:
+        """Forget up to ``limit`` ended runs that the store's retention does not keep; return how many those were."""
+
 
 class JobStore(JobTable, RunQueue, LedgerTable, Protocol):
     """A store: what ``Scheduler`` keeps its jobs and runs in."""
@@ -240,4 +301,7 @@ class JobStore(JobTable, RunQueue, LedgerTable, Protocol):
         """Connect; the first verb does it too. A constructor does no I/O."""
 
     def close(self) -> None:
-        """Let go of every resource."""
+        """Let go of every resource; the next verb opens it again."""
+
+    def now(self) -> datetime:
+        """The store's clock, aware UTC: its own where ``capabilities.clock``, else this machine's."""

@@ -99,7 +99,7 @@ class Simulation:
         """
         with self._moving():
             dead, now, parts = self._nodes[-1], self._clock.now(), self._parts
-            parts.store.renew(dead.engine.node, parts.lease, now)
+            parts.store.renew(dead.engine.node, {}, parts.lease, now)
             self._lease_matters_until = now + parts.lease + parts.renew_every
             dead.crash()
             self._begin_node()
@@ -150,7 +150,7 @@ class Simulation:
         for _ in range(RESTLESS):
             self._is_stirred = False
             wake = node.engine.step(now)
-            if wake is not None and wake == node.engine.renew_at and now > self._lease_matters_until:
+            if wake is not None and wake == node.engine.look_at and now > self._lease_matters_until:
                 # Nobody else is there to take over: a lease that is only renewed when something is due is as good.
                 wake = node.engine.next_work(now)
             if not node.work() and not self._is_stirred and (wake is None or wake > now):

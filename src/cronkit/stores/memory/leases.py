@@ -1,18 +1,29 @@
 """Which node holds which runs, and until when."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from cronkit.jobs.run import RunRow
-from cronkit.stores.protocol import Renewal
+
+
+class Lease(NamedTuple):
+    """When a node's lease ends, and how long it was when it was given."""
+
+    until: datetime
+    length: timedelta
 
 
 class Leases:
     """A lease for each node, and the runs that go with it."""
 
     def __init__(self) -> None:
-        self._until: dict[str, datetime] = {}
+        self._leases: dict[str, Lease] = {}
         self._held: dict[str, dict[str, RunRow]] = {}
-        self._lost: dict[str, set[str]] = {}
+
+    @property
+    def are_several(self) -> bool:
+        """Whether more than one node is known."""
+        return len(self._leases) > 1
 
     def held_by(self, node: str) -> dict[str, RunRow]:
         """The runs of a node by id: the ones it executes, and ended ones whose thread has not returned."""
@@ -27,24 +38,26 @@ class Leases:
         if held is not None:
             held.pop(run.id, None)
 
-    def renew(self, node: str, until: datetime) -> Renewal:
-        """Keep a node's runs; tell which it has lost since, and which are to be cancelled."""
-        self._until[node] = until
-        asked = {
-            run.id: run.reason or "cancelled"
-            for run in self.held_by(node).values()
-            if run.cancel_requested and not run.occupied
-        }
-        return Renewal(frozenset(self._lost.pop(node, ())), asked)
+    def renew(self, node: str, length: timedelta, now: datetime) -> None:
+        """Keep a node's runs."""
+        self._leases[node] = Lease(now + length, length)
+
+    def leave(self, node: str) -> None:
+        """A node ends; what it still holds stays its own until its lease ends."""
+        if not self._held.get(node):
+            self._leases.pop(node, None)
+            self._held.pop(node, None)
 
     def expire(self, now: datetime) -> list[RunRow]:
-        """The runs of nodes whose lease has ended: they are nobody's now."""
+        """The runs of nodes whose lease has ended: they are nobody's now.
+
+        A lease that ends later than its whole length from now was given before the clock was set back: it begins anew.
+        """
         freed: list[RunRow] = []
-        for node in [node for node, until in self._until.items() if until < now]:
-            del self._until[node]
-            runs = self._held.pop(node, {}).values()
-            lost = {run.id for run in runs if not run.occupied}
-            if lost:
-                self._lost.setdefault(node, set()).update(lost)
-            freed += runs
+        for node, lease in list(self._leases.items()):
+            if lease.until > now + lease.length:
+                self._leases[node] = Lease(now + lease.length, lease.length)
+            elif lease.until < now:
+                del self._leases[node]
+                freed += self._held.pop(node, {}).values()
         return freed

@@ -14,7 +14,7 @@ class Notices:
         self._lock = threading.Lock()
         self._subscribers: tuple[Subscriber, ...] = ()
         self._ended: deque[str] = deque()
-        self._cancelling = False
+        self._cancelling = self._has_work = False
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Tell ``subscriber`` too; return what ends that."""
@@ -35,6 +35,10 @@ class Notices:
         """A running run is asked to end."""
         self._cancelling = True
 
+    def note_work(self) -> None:
+        """A run may start that could not before."""
+        self._has_work = True
+
     def tell(self, change: Change | None = None) -> None:
         """Tell of all that was noted, and of ``change``."""
         while self._ended:
@@ -47,6 +51,8 @@ class Notices:
         if self._cancelling:
             self._cancelling = False
             self._send(Change.CANCEL)
+        if self._has_work:
+            self._has_work, change = False, Change.WORK
         if change is not None:
             self._send(change)
 

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Mapping
 
-from cronkit.jobs.keys import Cause, OccurrenceKey
+from cronkit.jobs.keys import Cause, JobKey, OccurrenceKey
 from cronkit.jobs.page import Page
 from cronkit.jobs.run import Run, RunRow
 from cronkit.jobs.status import RunStatus
@@ -46,6 +46,20 @@ class RunRecords:
         while len(self._ended) > self._keep:
             gone = self.by_id.pop(self._ended.popleft())
             del self.id_of[gone.key]
+
+    def forget(self, job: JobKey) -> None:
+        """Drop the ended runs of a job."""
+        for run in [run for run in self.by_id.values() if run.job == job and not (run.status.is_open or run.occupied)]:
+            self._ended.remove(run.id)
+            del self.by_id[run.id], self.id_of[run.key]
+
+    def rename(self, job: JobKey, renamed: JobKey) -> None:
+        """Let a job's runs go by its other id."""
+        for run in self.by_id.values():
+            if run.job == job:
+                del self.id_of[run.key]
+                run.job = renamed
+                self.id_of[run.key] = run.id
 
     def page(self, wanted: RunFilter, limit: int, cursor: str | None) -> Page[Run]:
         """Matching runs, newest first."""

@@ -30,9 +30,10 @@ from cronkit.stores.memory.waiting import WAITING, WaitingRuns
 from cronkit.stores.protocol import (
     Advance,
     Change,
+    Claim,
     Claimed,
     Finish,
-    Renewal,
+    JobFilter,
     RunFilter,
     Scope,
     StoreCapabilities,
@@ -60,6 +61,7 @@ class MemoryStore:
         self._waiting = WaitingRuns()
         self._records = RunRecords(keep_runs)
         self._runs = self._records.by_id
+        self._held: dict[str, RunRow] = {}
         self._leases = Leases()
         self._notices = Notices()
 
@@ -71,22 +73,25 @@ class MemoryStore:
 
     # -- jobs ---------------------------------------------------------------------------------------------------------
 
-    def insert(self, job: JobRow, births: Sequence[RunRow] = ()) -> bool:
+    def insert(self, jobs: Sequence[JobRow]) -> list[bool]:
         """See ``JobTable``."""
+        inserted: list[bool] = []
+        is_next = False
         with self._lock:
-            if not self._catalogue.add(job):
-                return False
-            for run in births:
-                run.job = job.key
-            self._apply(job, births)
-            is_next = self._agenda.is_first(job) or bool(births)
+            for job in jobs:
+                inserted.append(self._catalogue.add(job))
+                if inserted[-1]:
+                    self._apply(job, ())
+                    is_next = is_next or self._agenda.is_first(job)
         self._notices.tell(Change.WORK if is_next else None)
-        return True
+        return inserted
 
-    def load(self, namespace: str, job_id: str) -> JobRow | None:
+    def load(self, namespace: str, job_id: str, *, removed: bool = False) -> JobRow | None:
         """See ``JobTable``."""
         with self._lock:
             row = self._catalogue.by_name.get((namespace, job_id))
+            if row is None and removed:
+                row = self._catalogue.last_removed(namespace, job_id)
             return row.copy() if row is not None else None
 
     def save(self, job: JobRow, births: Sequence[RunRow] = ()) -> bool:
@@ -107,6 +112,19 @@ class MemoryStore:
         self._notices.tell(Change.WORK)
         return True
 
+    def rename(self, job: JobRow, job_id: str) -> bool:
+        """See ``JobTable``."""
+        with self._lock:
+            current = self._catalogue.current(job.key, job.revision)
+            if current is None or (job.key.namespace, job_id) in self._catalogue.by_name:
+                return False
+            before = current.key
+            self._catalogue.rename(current, job_id)
+            self._records.rename(before, current.key)
+            self._apply(current, ())
+        self._notices.tell(Change.WORK)
+        return True
+
     def remove(self, job: JobRow, births: Sequence[RunRow] = (), now: datetime | None = None) -> bool:
         """See ``JobTable``."""
         now = now or utc_now()
@@ -116,23 +134,42 @@ class MemoryStore:
                 return False
             for run in births:
                 self._bear(row, run)
-            for run_id in row.open:
-                if self._runs[run_id].status in WAITING:
-                    self._end(self._runs[run_id], RunStatus.CANCELLED, now, REMOVED_REASON)
-            self._catalogue.drop(row)
+            held = [run.id for run in self._held.values() if run.job == row.key]
+            for run_id in (*row.open, *held):
+                if self._runs[run_id].status is not RUNNING:
+                    self._cancel(self._runs[run_id], REMOVED_REASON, now)
+            row.removed_at = now
+            self._catalogue.remove(row)
         self._notices.tell()
         return True
 
-    def jobs(self, namespace: str, *, tag: str | None, limit: int, cursor: str | None) -> Page[Job]:
+    def purge(self, namespace: str, job_id: str) -> int:
         """See ``JobTable``."""
         with self._lock:
-            return self._catalogue.page(namespace, tag, limit, cursor)
+            gone = self._catalogue.purge(namespace, job_id)
+            for key in gone:
+                self._records.forget(key)
+        return len(gone)
+
+    def jobs(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> Page[Job]:
+        """See ``JobTable``."""
+        with self._lock:
+            return self._catalogue.page(wanted, limit, cursor)
 
     def history(self, key: JobKey) -> tuple[Revision, ...]:
         """See ``JobTable``."""
         with self._lock:
-            row = self._by_key.get(key)
-            return row.history if row is not None else ()
+            row = self._job(key)
+            return row.noted if row is not None else ()
+
+    def target_names(self) -> frozenset[str]:
+        """See ``JobTable``."""
+        with self._lock:
+            return frozenset(row.spec.target for row in self._by_key.values())
+
+    def _job(self, key: JobKey) -> JobRow | None:
+        """The row of a job, even of a removed one."""
+        return self._by_key.get(key) or self._catalogue.removed.get(key)
 
     def _apply(self, job: JobRow, births: Iterable[RunRow]) -> list[RunRow]:
         """Bear the runs that a change to ``job`` causes, and have the job looked at when it is next due."""
@@ -150,21 +187,32 @@ class MemoryStore:
             # Copies: another node may advance them while this one plans.
             return [job.copy() for job in self._agenda.take(now, limit, targets)]
 
-    def claim_due(self, advances: Sequence[Advance], now: datetime | None) -> list[RunRow]:
+    def claim(
+        self,
+        advances: Sequence[Advance],
+        now: datetime | None,
+        node: str,
+        free: Mapping[str, int],
+        targets: Collection[str],
+    ) -> Claim:
         """See ``RunQueue``."""
+        now = now or utc_now()
         born: list[RunRow] = []
         with self._lock:
             for advance in advances:
                 job = self._by_key.get(advance.key)
-                if job is None or job.revision != advance.revision:
-                    continue
-                job.watermark, job.next_at, job.next_due = advance.watermark, advance.next_at, advance.next_due
-                if advance.wakes:
-                    job.pause = None
-                    job.record("resumed", now or utc_now(), None)
-                born += self._apply(job, advance.births)
+                if job is not None and job.revision == advance.revision:
+                    born += self._advance(job, advance, now)
+            claimed = self._lease(now, node, free, targets)
         self._notices.tell()
-        return born
+        return Claim(born, claimed)
+
+    def _advance(self, job: JobRow, advance: Advance, now: datetime) -> list[RunRow]:
+        job.watermark, job.next_at, job.next_due = advance.watermark, advance.next_at, advance.next_due
+        if advance.wakes:
+            job.pause = None
+            job.record("resumed", now, None)
+        return self._apply(job, advance.births)
 
     def enqueue(self, run: RunRow) -> RunRow | None:
         """See ``RunQueue``."""
@@ -215,32 +263,36 @@ class MemoryStore:
 
     # -- runs ---------------------------------------------------------------------------------------------------------
 
-    def claim_ready(
-        self, now: datetime | None, node: str, free: Mapping[str, int], targets: Collection[str]
-    ) -> list[Claimed]:
-        """See ``RunQueue``."""
-        now = now or utc_now()
+    def _lease(self, now: datetime, node: str, free: Mapping[str, int], targets: Collection[str]) -> list[Claimed]:
+        """Give waiting runs to a node."""
         claimed: list[Claimed] = []
-        with self._lock:
-            held = self._leases.held_by(node)
-            self._waiting.resolve(targets)
-            for executor, slots in free.items():
-                while slots and (run := self._waiting.pop(executor, now)) is not None:
-                    job = self._by_key.get(run.job)
-                    if job is None or job.spec.executor != executor or must_wait(run.overlap, run.id, job.open):
-                        continue
-                    if job.spec.target not in targets:
-                        self._waiting.set_aside(executor, run, job.spec.target)
-                        continue
-                    run.move(RUNNING)
-                    run.fence += 1
-                    run.attempt += 1
-                    run.node = node
-                    run.started_at = now
-                    held[run.id] = run
-                    slots -= 1
-                    claimed.append(Claimed(run, job.spec, run.fence, run.attempt))
+        held = self._leases.held_by(node)
+        self._waiting.resolve(targets)
+        for executor, slots in free.items():
+            while slots and (run := self._waiting.pop(executor, now)) is not None:
+                job = self._by_key.get(run.job)
+                if job is None or job.spec.executor != executor or must_wait(run.overlap, run.id, job.open):
+                    continue
+                if job.spec.target not in targets:
+                    self._waiting.set_aside(executor, run, job.spec.target)
+                    continue
+                run.move(RUNNING)
+                run.fence += 1
+                run.attempt += 1
+                run.node = node
+                run.started_at = now
+                held[run.id] = run
+                slots -= 1
+                claimed.append(Claimed(run, job.spec, run.fence, run.attempt))
         return claimed
+
+    def held_by(self, node: str) -> list[Claimed]:
+        """See ``RunQueue``."""
+        with self._lock:
+            runs = [run for run in self._leases.held_by(node).values() if run.status is RUNNING]
+            jobs = [self._job(run.job) for run in runs]
+            pairs = zip(runs, jobs, strict=True)
+            return [Claimed(run, job.spec, run.fence, run.attempt) for run, job in pairs if job is not None]
 
     def finish(self, finishes: Sequence[Finish]) -> list[bool]:
         """See ``RunQueue``."""
@@ -274,7 +326,7 @@ class MemoryStore:
             self._make_ready(job, run)
         return True
 
-    def release(self, run_ids: Sequence[str]) -> None:
+    def vacate(self, run_ids: Sequence[str]) -> None:
         """See ``RunQueue``."""
         with self._lock:
             for run_id in run_ids:
@@ -282,6 +334,19 @@ class MemoryStore:
                 if run is not None and run.occupied:
                     self._vacate(run)
         self._notices.tell(Change.WORK)
+
+    def release(self, run_id: str, now: datetime | None) -> RunStatus | None:
+        """See ``RunQueue``."""
+        with self._lock:
+            run = self._runs.get(run_id)
+            job = None if run is None else self._by_key.get(run.job)
+            if run is not None and job is not None and self._held.pop(run_id, None) is not None:
+                run.move(QUEUED)
+                run.due_at, run.reason = now or utc_now(), None
+                job.open = (*job.open, run.id)
+                self._make_ready(job, run)
+        self._notices.tell(Change.WORK)
+        return None if run is None else run.status
 
     def report(self, run_id: str, fence: int, fraction: float, note: str | None) -> bool:
         """See ``RunQueue``."""
@@ -310,11 +375,30 @@ class MemoryStore:
         elif run.status.is_open:
             self._end(run, RunStatus.CANCELLED, now, reason)
 
-    def renew(self, node: str, lease: timedelta, now: datetime | None) -> Renewal:
+    def cancel_requests(self, node: str) -> Mapping[str, str]:
         """See ``RunQueue``."""
-        now = now or utc_now()
         with self._lock:
-            return self._leases.renew(node, now + lease)
+            return {
+                run.id: run.reason or "cancelled"
+                for run in self._leases.held_by(node).values()
+                if run.cancel_requested and not run.occupied
+            }
+
+    def renew(self, node: str, held: Mapping[str, int], lease: timedelta, now: datetime | None) -> frozenset[str]:
+        """See ``RunQueue``."""
+        with self._lock:
+            self._leases.renew(node, lease, now or utc_now())
+            mine = self._leases.held_by(node)
+            return frozenset(
+                run_id
+                for run_id, fence in held.items()
+                if run_id not in mine or (mine[run_id].status, mine[run_id].fence) != (RUNNING, fence)
+            )
+
+    def leave(self, node: str) -> None:
+        """See ``RunQueue``."""
+        with self._lock:
+            self._leases.leave(node)
 
     def reap(self, now: datetime | None) -> list[RunRow]:
         """See ``RunQueue``."""
@@ -345,6 +429,7 @@ class MemoryStore:
         run.reason = CRASH_REASON
         run.fence += 1
         if status is RunStatus.HELD:
+            self._held[run.id] = run
             self._open_gate(run)
         elif job:
             run.due_at = now
@@ -355,8 +440,9 @@ class MemoryStore:
         run.move(status)
         run.finished_at = at
         run.reason = reason
+        self._held.pop(run.id, None)
         self._notices.note_ended(run.id)
-        job = self._by_key.get(run.job)
+        job = self._job(run.job)
         if job is not None:
             job.counters[status] = job.counters.get(status, 0) + 1
         if not run.occupied:
@@ -382,6 +468,8 @@ class MemoryStore:
         job.open = () if job.open == (run.id,) else tuple(run_id for run_id in job.open if run_id != run.id)
         if job.open:
             self._make_ready(job, self._runs[job.open[0]])
+            if self._leases.are_several:  # a node that is alone looks for itself: ringing it costs 10 to 20 us a run
+                self._notices.note_work()
         elif job.next_due is None and run.cause is SCHEDULE and job.pause is None:
             self._catalogue.note_ended(job)
 
@@ -416,6 +504,14 @@ class MemoryStore:
         """See ``LedgerTable``."""
         with self._lock:
             return self._records.counts(RunFilter(namespace=namespace, job_id=job_id))
+
+    def prune(self, now: datetime | None, limit: int) -> int:
+        """Nothing: what retention does not keep goes as soon as it has ended."""
+        return 0
+
+    def now(self) -> datetime:
+        """See ``JobStore``."""
+        return utc_now()
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """See ``RunQueue``."""

@@ -12,7 +12,7 @@ from cronkit.testing.store_suite.scene import NAMESPACE, NOON, TARGETS, Scene, a
 
 
 class ClaimSuite(StoreFixtures):
-    """``RunQueue.claim_ready``."""
+    """``RunQueue.claim`` of waiting runs."""
 
     def test_a_claimed_run_is_this_nodes_first_attempt(self, scene: Scene) -> None:
         row = scene.add()

@@ -12,7 +12,7 @@ from cronkit.jobs.status import RunStatus
 from cronkit.schedules import Schedule, parse_schedule
 from cronkit.stores.protocol import JobStore
 from cronkit.testing.store_suite.fixtures import StoreFixtures
-from cronkit.testing.store_suite.scene import NAMESPACE, NOON, Scene, after
+from cronkit.testing.store_suite.scene import EVERY, NAMESPACE, NOON, Scene, after
 
 
 class JobTableSuite(StoreFixtures):
@@ -51,7 +51,7 @@ class JobTableSuite(StoreFixtures):
                 },
             ),
         )
-        assert scene.store.insert(row)
+        assert scene.store.insert([row]) == [True]
 
         assert scene.load().spec == row.spec
 
@@ -68,7 +68,7 @@ class JobTableSuite(StoreFixtures):
     def test_every_kind_of_schedule_comes_back(self, schedule: Schedule, scene: Scene) -> None:
         row = scene.job()
         row.spec = replace(row.spec, schedule=schedule)
-        assert scene.store.insert(row)
+        assert scene.store.insert([row]) == [True]
 
         loaded = scene.load().spec.schedule
         assert loaded == schedule
@@ -76,7 +76,7 @@ class JobTableSuite(StoreFixtures):
 
     def test_inserting_tells_the_row_its_generation_and_revision(self, scene: Scene) -> None:
         row = scene.job()
-        assert scene.store.insert(row)
+        assert scene.store.insert([row]) == [True]
 
         loaded = scene.load()
         assert (row.key, row.revision) == (loaded.key, loaded.revision)
@@ -85,7 +85,7 @@ class JobTableSuite(StoreFixtures):
     def test_an_id_that_is_taken_is_refused_and_nothing_changes(self, scene: Scene) -> None:
         before = scene.add()
 
-        assert not scene.store.insert(scene.job(first=after(hours=5)), [scene.birth(before, NOON)])
+        assert scene.store.insert([scene.job(first=after(hours=5))]) == [False]
         assert scene.load().snapshot() == before.snapshot()
         assert scene.store.counts(NAMESPACE) == {}
 
@@ -96,13 +96,13 @@ class JobTableSuite(StoreFixtures):
         assert scene.load("job").spec.tags == {"mine"}
         assert scene.load("job", "other").spec.tags == {"theirs"}
 
-    def test_a_job_can_be_inserted_together_with_a_run(self, scene: Scene) -> None:
-        row = scene.job()
-        birth = scene.birth(row, NOON)
-        assert scene.store.insert(row, [birth])
+    def test_of_several_jobs_those_are_inserted_whose_id_is_free(self, scene: Scene) -> None:
+        scene.add("b")
 
-        assert scene.load().open == (birth.id,)
-        assert scene.run(birth.id).job == row.key
+        assert scene.store.insert([scene.job("a"), scene.job("b"), scene.job("c"), scene.job("c")]) == [
+            True, False, True, False,
+        ]  # fmt: skip
+        assert [job.id for job in scene.store.jobs(EVERY, limit=10, cursor=None)] == ["a", "b", "c"]
 
     def test_the_generation_rises_when_a_removed_id_is_added_again(self, scene: Scene) -> None:
         first = scene.add()
@@ -211,7 +211,7 @@ class JobTableSuite(StoreFixtures):
 
         assert scene.store.remove(row, now=NOON)
         assert scene.store.load(NAMESPACE, "job") is None
-        assert list(scene.store.jobs(NAMESPACE, tag=None, limit=10, cursor=None)) == []
+        assert list(scene.store.jobs(EVERY, limit=10, cursor=None)) == []
 
     def test_removing_a_job_cancels_what_waits(self, scene: Scene) -> None:
         scene.add(overlap="queue")
@@ -258,7 +258,7 @@ class JobTableSuite(StoreFixtures):
 
         pages, cursor = [], None
         while True:
-            page = scene.store.jobs(NAMESPACE, tag=None, limit=2, cursor=cursor)
+            page = scene.store.jobs(EVERY, limit=2, cursor=cursor)
             pages.append([job.id for job in page])
             cursor = page.cursor
             if cursor is None:
@@ -269,14 +269,14 @@ class JobTableSuite(StoreFixtures):
         scene.add("a")
         scene.add("b")
 
-        assert scene.store.jobs(NAMESPACE, tag=None, limit=2, cursor=None).cursor is None
+        assert scene.store.jobs(EVERY, limit=2, cursor=None).cursor is None
 
     def test_a_job_removed_between_two_pages_shifts_none_of_the_others(self, scene: Scene) -> None:
         rows = {job_id: scene.add(job_id) for job_id in "abcd"}
-        page = scene.store.jobs(NAMESPACE, tag=None, limit=2, cursor=None)
+        page = scene.store.jobs(EVERY, limit=2, cursor=None)
         scene.store.remove(rows["b"], now=NOON)
 
-        rest = scene.store.jobs(NAMESPACE, tag=None, limit=2, cursor=page.cursor)
+        rest = scene.store.jobs(EVERY, limit=2, cursor=page.cursor)
         assert [job.id for job in rest] == ["c", "d"]
 
     def test_jobs_are_found_by_tag_and_namespace(self, scene: Scene) -> None:
@@ -284,14 +284,14 @@ class JobTableSuite(StoreFixtures):
         scene.add("b", tags={"mail"})
         scene.add("c", tags={"etl"}, namespace="other")
 
-        found = scene.store.jobs(NAMESPACE, tag="etl", limit=10, cursor=None)
+        found = scene.store.jobs(EVERY._replace(tag="etl"), limit=10, cursor=None)
         assert [job.id for job in found] == ["a"]
 
     def test_a_job_that_is_read_is_a_snapshot_of_its_row(self, scene: Scene) -> None:
         scene.add()
         scene.come_due()
 
-        assert list(scene.store.jobs(NAMESPACE, tag=None, limit=1, cursor=None)) == [scene.load().snapshot()]
+        assert list(scene.store.jobs(EVERY, limit=1, cursor=None)) == [scene.load().snapshot()]
 
     def test_the_history_of_a_job_is_kept_oldest_first(self, scene: Scene, store: JobStore) -> None:
         row = scene.job()
@@ -306,10 +306,10 @@ class JobTableSuite(StoreFixtures):
             )
             for number, action in ((1, "added"), (2, "updated"))
         )
-        row.history = revisions[:1]
-        assert store.insert(row)
+        row.noted, row.revisions = revisions[:1], 1
+        assert store.insert([row]) == [True]
         row = scene.load()
-        row.history = revisions
+        row.noted, row.revisions = (*row.noted, revisions[1]), 2
         assert store.save(row)
 
         assert store.history(row.key) == revisions

@@ -5,7 +5,7 @@ import pytest
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import JobStore
 from cronkit.testing.store_suite.fixtures import StoreFixtures
-from cronkit.testing.store_suite.scene import FREE, LEASE, NAMESPACE, NOON, TARGETS, Scene, after
+from cronkit.testing.store_suite.scene import FREE, HOUR, LEASE, NAMESPACE, NOON, TARGETS, Scene, after
 
 CRASH_RERUNS = 3
 
@@ -51,18 +51,18 @@ class CancelSuite(StoreFixtures):
         wanted, _ = scene.start("a", "here"), scene.start("b", "there")
 
         assert store.request_cancel(wanted.run.id, "not needed", scene.now) is RunStatus.RUNNING
-        assert store.renew("here", LEASE, scene.now).cancel == {wanted.run.id: "not needed"}
-        assert store.renew("there", LEASE, scene.now).cancel == {}
+        assert store.cancel_requests("here") == {wanted.run.id: "not needed"}
+        assert store.cancel_requests("there") == {}
 
     def test_a_node_is_asked_until_the_run_has_ended(self, scene: Scene, store: JobStore) -> None:
         scene.add()
         claimed = scene.start()
         store.request_cancel(claimed.run.id, "not needed", scene.now)
-        assert store.renew("node", LEASE, scene.now).cancel
-        assert store.renew("node", LEASE, scene.now).cancel
+        assert store.cancel_requests("node")
+        assert store.cancel_requests("node")
         scene.finish(claimed, RunStatus.CANCELLED, reason="not needed")
 
-        assert not store.renew("node", LEASE, scene.now).cancel
+        assert not store.cancel_requests("node")
 
     def test_a_run_that_succeeds_all_the_same_has_succeeded(self, scene: Scene, store: JobStore) -> None:
         scene.add()
@@ -93,7 +93,7 @@ class LeaseSuite(StoreFixtures):
         claimed = scene.start()
         for _ in range(3):
             scene.now += LEASE
-            assert store.renew("node", LEASE, scene.now).lost == frozenset()
+            assert scene.renew("node", claimed) == frozenset()
             assert store.reap(scene.now) == []
 
         assert scene.finish(claimed)
@@ -111,11 +111,11 @@ class LeaseSuite(StoreFixtures):
         scene.add("b")
         lost, kept = scene.start("a", "lost"), scene.start("b", "kept")
         scene.now += LEASE
-        store.renew("kept", LEASE, scene.now)
+        scene.renew("kept")
         scene.now += LEASE
 
         assert [run.id for run in store.reap(scene.now)] == [lost.run.id]
-        assert store.renew("kept", LEASE, scene.now).lost == frozenset()
+        assert scene.renew("kept", kept) == frozenset()
         assert scene.finish(kept)
 
     def test_runs_are_taken_back_once(self, scene: Scene, store: JobStore) -> None:
@@ -125,13 +125,56 @@ class LeaseSuite(StoreFixtures):
         assert len(scene.lose()) == 1
         assert store.reap(scene.now) == []
 
-    def test_a_node_that_comes_back_learns_once_what_it_has_lost(self, scene: Scene, store: JobStore) -> None:
+    def test_a_node_that_comes_back_learns_what_it_has_lost(self, scene: Scene) -> None:
         scene.add()
         claimed = scene.start()
         scene.lose()
 
-        assert store.renew("node", LEASE, scene.now).lost == {claimed.run.id}
-        assert store.renew("node", LEASE, scene.now).lost == frozenset()
+        assert scene.renew("node", claimed) == {claimed.run.id}
+
+    def test_a_node_does_not_hold_what_it_claimed_before_it_lost_it(self, scene: Scene) -> None:
+        scene.add()
+        before = scene.start()
+        scene.lose()
+        (after_loss,) = scene.claim()
+
+        assert scene.renew("node", before) == {before.run.id}
+        assert scene.renew("node", after_loss) == frozenset()
+
+    def test_what_a_node_holds_can_be_read_again(self, scene: Scene, store: JobStore) -> None:
+        scene.add("a")
+        scene.add("b")
+        scene.add("c")
+        held, ended, _ = scene.start("a"), scene.start("b"), scene.start("c", "another")
+        scene.finish(ended)
+
+        (again,) = store.held_by("node")
+        assert (again.run.id, again.fence, again.attempt, again.job) == (held.run.id, held.fence, 1, held.job)
+
+    def test_a_node_that_has_left_has_no_lease_to_lose(self, scene: Scene, store: JobStore) -> None:
+        scene.add()
+        scene.finish(scene.start())
+        store.leave("node")
+
+        assert store.held_by("node") == []
+        assert store.reap(scene.now + 2 * LEASE) == []
+
+    def test_what_a_node_leaves_running_is_taken_back_when_its_lease_ends(self, scene: Scene, store: JobStore) -> None:
+        scene.add()
+        claimed = scene.start()
+        store.leave("node")
+
+        assert store.reap(scene.now) == []
+        assert [run.id for run in store.reap(scene.now + 2 * LEASE)] == [claimed.run.id]
+
+    def test_a_lease_given_before_the_clock_was_set_back_begins_anew(self, scene: Scene, store: JobStore) -> None:
+        scene.add()
+        claimed = scene.start()
+        scene.now -= HOUR
+
+        assert store.reap(scene.now) == []
+        assert store.reap(scene.now + LEASE) == []
+        assert [run.id for run in store.reap(scene.now + 2 * LEASE)] == [claimed.run.id]
 
     def test_what_a_lost_node_says_of_its_runs_is_refused(self, scene: Scene, store: JobStore) -> None:
         scene.add()
@@ -250,7 +293,7 @@ class LeaseSuite(StoreFixtures):
         claimed = scene.start()
         scene.now = after(hours=8)
 
-        assert store.renew("node", LEASE, scene.now).lost == frozenset()
+        assert scene.renew("node", claimed) == frozenset()
         assert store.reap(scene.now) == []
         assert scene.finish(claimed)
 
@@ -258,7 +301,7 @@ class LeaseSuite(StoreFixtures):
         self, scene: Scene, store: JobStore
     ) -> None:
         store.enqueue(scene.click(scene.add(first=None)))
-        store.renew("node", LEASE, None)
-        assert len(store.claim_ready(None, "node", FREE, TARGETS)) == 1
+        store.renew("node", {}, LEASE, None)
+        assert len(store.claim((), None, "node", FREE, TARGETS).runs) == 1
 
         assert store.reap(None) == []

@@ -71,7 +71,7 @@ class StoreMachine(RuleBasedStateMachine):
         row = self.scene.job(
             job_id, first=self.scene.now, executor=executor, overlap=overlap, on_crash=on_crash, max_runs=max_runs
         )
-        assert self.store.insert(row) == (job_id not in self.model.jobs)
+        assert self.store.insert([row]) == [job_id not in self.model.jobs]
         if job_id not in self.model.jobs:
             self.model.jobs[job_id] = ModelJob(
                 key=self.scene.load(job_id).key,
@@ -122,7 +122,7 @@ class StoreMachine(RuleBasedStateMachine):
         advances = [self._advance(job, status, several, again) for job in offered]
         # Before the store has them: it may write another id into a refusal that extends a record.
         expected = [self.model.advance(each.key.id, each.next_at, each.births) for each in advances]
-        assert len(self.store.claim_due(advances, self.scene.now)) == sum(expected)
+        assert len(self.scene.claim_due(*advances)) == sum(expected)
         self.advances += advances
 
     def _advance(self, job: JobRow, status: RunStatus, several: int, again: bool) -> Advance:
@@ -139,7 +139,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(pick=PICKS)
     def plan_again(self, pick: int) -> None:
         """Apply an advance a second time, or that of a job removed since: nothing comes of it."""
-        assert self.store.claim_due([self.advances[pick % len(self.advances)]], self.scene.now) == []
+        assert self.scene.claim_due(self.advances[pick % len(self.advances)]) == []
 
     @rule(job_id=JOB_IDS, token=st.sampled_from(["one", "two", "three"]))
     def trigger(self, job_id: str, token: str) -> None:
@@ -162,7 +162,7 @@ class StoreMachine(RuleBasedStateMachine):
         """Claim what may start: the longest due, as many as there are slots."""
         now, free = self.scene.now, {"x": x, "y": y}
         self.renew(node)
-        claimed = self.store.claim_ready(now, node, free, TARGETS)
+        claimed = self.store.claim((), now, node, free, TARGETS).runs
         for executor, slots in free.items():
             ready = [run for run in self.model.runs.values() if self.model.may_start(run, executor, now)]
             taken = [self.model.runs[each.run.id] for each in claimed if each.job.executor == executor]
@@ -219,12 +219,19 @@ class StoreMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.model.runs)
     @rule(pick=PICKS)
-    def release(self, pick: int) -> None:
+    def vacate(self, pick: int) -> None:
         """A thread returns whose run has ended, or has not."""
         run = list(self.model.runs.values())[pick % len(self.model.runs)]
-        self.store.release([run.id])
+        self.store.vacate([run.id])
         if run.occupied:
             self.model.leave(run)
+
+    @precondition(lambda self: self.model.runs)
+    @rule(pick=PICKS)
+    def release(self, pick: int) -> None:
+        """Somebody lets a run start again that is held, or is not."""
+        run = list(self.model.runs.values())[pick % len(self.model.runs)]
+        assert self.store.release(run.id, self.scene.now) is self.model.release(run, self.scene.now)
 
     @rule(node=NODES)
     def step(self, node: str) -> None:
@@ -237,10 +244,26 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(node=NODES)
     def renew(self, node: str) -> None:
-        """A node renews its lease."""
-        renewal = self.store.renew(node, LEASE, self.scene.now)
-        lost, cancel = self.model.renew(node, LEASE, self.scene.now)
-        assert (set(renewal.lost), dict(renewal.cancel)) == (lost, cancel)
+        """A node renews its lease, and takes all runs for its own that were ever claimed."""
+        self.model.renew(node, LEASE, self.scene.now)
+        newest = {each.run.id: number for number, each in enumerate(self.claims)}
+        fences = {run_id: self.claims[number].fence for run_id, number in newest.items()}
+        held = {run.id for run in self.model.held_by(node)}
+        lost = {run_id for run_id, number in newest.items() if not self.model.holds(run_id, number)}
+        assert self.store.renew(node, fences, LEASE, self.scene.now) == lost | (fences.keys() - held)
+        assert {each.run.id for each in self.store.held_by(node)} == held
+        assert self.store.cancel_requests(node) == {
+            run.id: run.reason for run in self.model.held_by(node) if run.cancel
+        }
+
+    @rule(node=NODES)
+    def leave(self, node: str) -> None:
+        """A node ends; its lease stays while it holds something."""
+        self.store.leave(node)
+        if not any(
+            run.node == node and (run.status is RunStatus.RUNNING or run.occupied) for run in self.model.runs.values()
+        ):
+            self.model.leases.pop(node, None)
 
     @rule()
     def reap(self) -> None:

@@ -61,7 +61,6 @@ class StoreModel:
         self.runs: dict[str, ModelRun] = {}
         self.keys: dict[OccurrenceKey, str] = {}
         self.leases: dict[str, datetime] = {}
-        self.lost: dict[str, set[str]] = {}
 
     def job_of(self, run: ModelRun) -> ModelJob | None:
         """The run's job, unless it was removed."""
@@ -75,9 +74,9 @@ class StoreModel:
     def remove(self, job_id: str) -> None:
         """The job is gone, and what waited of it is cancelled."""
         job = self.jobs[job_id]
-        for run_id in list(job.open):
-            if self.runs[run_id].status in WAITING:
-                self.end(self.runs[run_id], RunStatus.CANCELLED, "job removed")
+        for run in self.runs.values():
+            if run.job == job.key and run.status.is_open and run.status is not RunStatus.RUNNING:
+                self.end(run, RunStatus.CANCELLED, "job removed")
         del self.jobs[job_id]
 
     def advance(self, job_id: str, next_at: datetime | None, births: Sequence[RunRow]) -> int:
@@ -197,11 +196,21 @@ class StoreModel:
             self.end(run, RunStatus.CANCELLED, reason)
         return run.status
 
-    def renew(self, node: str, lease: timedelta, now: datetime) -> tuple[set[str], dict[str, str | None]]:
-        """A node renews: what it has lost, and what it is asked to cancel."""
+    def release(self, run: ModelRun, now: datetime) -> RunStatus:
+        """A held run takes its place behind the open ones."""
+        job = self.job_of(run)
+        if run.status is RunStatus.HELD and job is not None:
+            run.status, run.reason, run.due_at = RunStatus.QUEUED, None, now
+            job.open.append(run.id)
+        return run.status
+
+    def renew(self, node: str, lease: timedelta, now: datetime) -> None:
+        """A node renews."""
         self.leases[node] = now + lease
-        held = [run for run in self.runs.values() if run.node == node and run.status is RunStatus.RUNNING]
-        return self.lost.pop(node, set()), {run.id: run.reason for run in held if run.cancel}
+
+    def held_by(self, node: str) -> list[ModelRun]:
+        """What runs on a node."""
+        return [run for run in self.runs.values() if run.node == node and run.status is RunStatus.RUNNING]
 
     def reap(self, now: datetime) -> set[str]:
         """The runs of the nodes whose lease has ended are taken back."""
@@ -210,7 +219,6 @@ class StoreModel:
             del self.leases[node]
             for run in [run for run in self.runs.values() if run.node == node]:
                 if run.status is RunStatus.RUNNING:
-                    self.lost.setdefault(node, set()).add(run.id)
                     taken.add(run.id)
                     self._take_back(run, now)
                 elif run.occupied:

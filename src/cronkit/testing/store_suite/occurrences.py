@@ -35,7 +35,7 @@ class DueSuite(StoreFixtures):
     def test_it_is_due_at_next_due_not_at_next_at(self, scene: Scene, store: JobStore) -> None:
         row = scene.job()
         row.next_due = after(minutes=5)
-        store.insert(row)
+        store.insert([row])
 
         assert due_ids(store, after(minutes=4)) == []
         assert due_ids(store, after(minutes=5)) == ["job"]
@@ -115,7 +115,7 @@ class DueSuite(StoreFixtures):
 
 
 class ClaimDueSuite(StoreFixtures):
-    """``RunQueue.claim_due`` and ``enqueue``."""
+    """``RunQueue.claim`` of due jobs, and ``enqueue``."""
 
     def test_an_occurrence_that_comes_due_is_born(self, scene: Scene) -> None:
         row = scene.add()

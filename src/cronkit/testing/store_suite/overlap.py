@@ -6,7 +6,7 @@ from cronkit.jobs.policies import Overlap
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import Advance, JobStore
 from cronkit.testing.store_suite.fixtures import StoreFixtures
-from cronkit.testing.store_suite.scene import LEASE, NOON, Scene, after
+from cronkit.testing.store_suite.scene import NOON, Scene, after
 
 
 class OverlapSuite(StoreFixtures):
@@ -164,7 +164,7 @@ class OverlapSuite(StoreFixtures):
         claimed = scene.start()
         successor = scene.come_due()
 
-        assert store.renew("node", LEASE, scene.now).cancel == {claimed.run.id: "superseded"}
+        assert store.cancel_requests("node") == {claimed.run.id: "superseded"}
         assert scene.claim() == []
         scene.finish(claimed, RunStatus.CANCELLED, reason="superseded")
         assert [each.run.id for each in scene.claim()] == [successor.id]
@@ -178,7 +178,7 @@ class OverlapSuite(StoreFixtures):
         assert (ended.status, ended.reason, ended.finished_at) == (RunStatus.CANCELLED, "superseded", scene.now)
         assert [each.run.id for each in scene.claim()] == [successor.id]
 
-    def test_a_run_whose_thread_has_not_returned_blocks_until_it_is_released(
+    def test_a_run_whose_thread_has_not_returned_blocks_until_it_is_vacated(
         self, scene: Scene, store: JobStore
     ) -> None:
         scene.add()
@@ -186,11 +186,11 @@ class OverlapSuite(StoreFixtures):
         assert scene.finish(claimed, RunStatus.TIMED_OUT, occupied=True)
         assert scene.status(claimed.run.id) is RunStatus.TIMED_OUT
         assert scene.come_due().related_id == claimed.run.id
-        store.release([claimed.run.id])
+        store.vacate([claimed.run.id])
 
         assert scene.come_due().status is RunStatus.QUEUED
 
-    def test_a_run_whose_thread_has_not_returned_keeps_a_queue_waiting_until_it_is_released(
+    def test_a_run_whose_thread_has_not_returned_keeps_a_queue_waiting_until_it_is_vacated(
         self, scene: Scene, store: JobStore
     ) -> None:
         scene.add(overlap="queue")
@@ -198,7 +198,7 @@ class OverlapSuite(StoreFixtures):
         waiting = scene.come_due()
         scene.finish(claimed, RunStatus.TIMED_OUT, occupied=True)
         assert scene.claim() == []
-        store.release([claimed.run.id])
+        store.vacate([claimed.run.id])
 
         assert [each.run.id for each in scene.claim()] == [waiting.id]
 
@@ -208,15 +208,15 @@ class OverlapSuite(StoreFixtures):
         scene.finish(claimed, RunStatus.TIMED_OUT, occupied=True)
 
         assert scene.lose() == []
-        assert store.renew("node", LEASE, scene.now).lost == frozenset()
+        assert scene.renew() == frozenset()
         assert scene.status(claimed.run.id) is RunStatus.TIMED_OUT
         assert scene.come_due().status is RunStatus.QUEUED
 
     @pytest.mark.parametrize("run_id", ["unknown", "running"])
-    def test_releasing_what_is_not_occupied_changes_nothing(self, run_id: str, scene: Scene, store: JobStore) -> None:
+    def test_vacating_what_is_not_occupied_changes_nothing(self, run_id: str, scene: Scene, store: JobStore) -> None:
         scene.add()
         claimed = scene.start()
-        store.release([claimed.run.id if run_id == "running" else run_id])
+        store.vacate([claimed.run.id if run_id == "running" else run_id])
 
         assert scene.status(claimed.run.id) is RunStatus.RUNNING
         assert scene.come_due().related_id == claimed.run.id

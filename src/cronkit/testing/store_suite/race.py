@@ -31,11 +31,11 @@ def claim_everything(store: JobStore, number: int) -> Iterator[Claimed]:
     node, free = Scene(store), {"default": 3}
     node.now, node.new_id = END, IdSource(seed=number).new
     name = f"node-{number}"
-    store.renew(name, DAY, END)
+    store.renew(name, {}, DAY, END)
     wake: datetime | None = END
     while wake is not None and wake <= END:
         node.claim_due(*[node.advance(job) for job in store.due_jobs(END, 5, TARGETS)])
-        claimed = store.claim_ready(END, name, free, TARGETS)
+        claimed = store.claim((), END, name, free, TARGETS).runs
         assert all(store.finish([Finish(each.run.id, each.fence, RunStatus.SUCCEEDED, END) for each in claimed]))
         yield from claimed
         wake = store.next_wake(free, TARGETS)

@@ -11,7 +11,7 @@ from cronkit.jobs.policies import LIBRARY_DEFAULTS, read_policies
 from cronkit.jobs.run import Run, RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.schedules import Every
-from cronkit.stores.protocol import Advance, Claimed, Finish, JobStore
+from cronkit.stores.protocol import Advance, Claimed, Finish, JobFilter, JobStore
 
 NAMESPACE = "suite"
 NOON = datetime(2026, 3, 27, 12, tzinfo=UTC)
@@ -21,6 +21,7 @@ HOUR = timedelta(hours=1)
 LEASE = timedelta(seconds=30)
 TARGETS = frozenset({"target"})
 FREE = {"default": 10}
+EVERY = JobFilter(NAMESPACE)
 
 
 def after(**duration: float) -> datetime:
@@ -63,7 +64,7 @@ class Scene:
     def add(self, job_id: str = "job", **options: Any) -> JobRow:
         """A job that is in the store, as ``load`` gives it; options as for ``job``."""
         row = self.job(job_id, **options)
-        assert self.store.insert(row)
+        assert self.store.insert([row]) == [True]
         return self.load(job_id, row.key.namespace)
 
     def load(self, job_id: str = "job", namespace: str = NAMESPACE) -> JobRow:
@@ -95,7 +96,7 @@ class Scene:
 
     def claim_due(self, *advances: Advance) -> list[RunRow]:
         """Apply advances now."""
-        return self.store.claim_due(advances, self.now)
+        return self.store.claim(advances, self.now, "node", {}, TARGETS).born
 
     def come_due(self, job_id: str = "job", **refused: Any) -> Run:
         """The job's next occurrence comes due and is born; ``refused`` as for ``birth``."""
@@ -117,8 +118,12 @@ class Scene:
         self, node: str = "node", free: Mapping[str, int] = FREE, targets: Collection[str] = TARGETS
     ) -> list[Claimed]:
         """A node, whose lease begins anew, claims what it can now."""
-        self.store.renew(node, LEASE, self.now)
-        return self.store.claim_ready(self.now, node, free, targets)
+        self.renew(node)
+        return self.store.claim((), self.now, node, free, targets).runs
+
+    def renew(self, node: str = "node", *held: Claimed) -> frozenset[str]:
+        """A node's lease begins anew; the ids of those it believes to hold and does not."""
+        return self.store.renew(node, {each.run.id: each.fence for each in held}, LEASE, self.now)
 
     def start(self, job_id: str = "job", node: str = "node") -> Claimed:
         """The job's next occurrence comes due and is claimed, alone."""
@@ -137,7 +142,7 @@ class Scene:
 
     def lose(self, node: str = "node") -> list[RunRow]:
         """A node's lease ends, and its runs are taken back."""
-        self.store.renew(node, LEASE, self.now)
+        self.renew(node)
         self.now += LEASE + timedelta(seconds=1)
         return self.store.reap(self.now)
 

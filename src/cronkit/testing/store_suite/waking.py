@@ -174,7 +174,7 @@ class SubscriptionSuite(StoreFixtures):
 
     def test_new_work_is_told(self, scene: Scene, store: JobStore, told: list[tuple[Change, str | None]]) -> None:
         changes: list[Callable[[], object]] = [
-            lambda: store.insert(scene.job()),
+            lambda: store.insert([scene.job()]),
             lambda: store.save(scene.load()),
             lambda: store.enqueue(scene.click(scene.load())),
         ]
@@ -188,7 +188,7 @@ class SubscriptionSuite(StoreFixtures):
         claimed = scene.start()
         scene.finish(claimed, RunStatus.TIMED_OUT, occupied=True)
         told.clear()
-        store.release([claimed.run.id])
+        store.vacate([claimed.run.id])
 
         assert (Change.WORK, None) in told
 
@@ -258,7 +258,7 @@ class SubscriptionSuite(StoreFixtures):
         row = scene.add()
         store.save(scene.load())
         told.clear()
-        assert not store.insert(scene.job())
+        assert store.insert([scene.job()]) == [False]
         assert not store.save(row)
 
         assert told == []

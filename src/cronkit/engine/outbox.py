@@ -1,0 +1,78 @@
+"""How attempts ended, on the way into the store; while that is away, it waits here."""
+
+import logging
+from collections.abc import Sequence
+
+from cronkit.engine.announcer import Announcer
+from cronkit.events import EngineFault, StaleWriteRefused
+from cronkit.jobs.attempt import Attempt
+from cronkit.jobs.run import ErrorInfo
+from cronkit.jobs.status import RunStatus
+from cronkit.stores.protocol import Finish, JobStore
+
+logger = logging.getLogger("cronkit.engine")
+
+Settled = tuple[Attempt, Finish]
+
+
+class Outbox:
+    """The ends that are not written yet. There are never more than attempts can be in flight: each frees a slot only
+    for a claim, and while the store is away nothing is claimed."""
+
+    def __init__(self, store: JobStore, announcer: Announcer) -> None:
+        self._store = store
+        self._announcer = announcer
+        self._waiting: list[Settled] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def __contains__(self, run_id: str) -> bool:
+        return any(finish.run_id == run_id for _, finish in self._waiting)
+
+    def put(self, attempt: Attempt, finish: Finish) -> None:
+        """Add the end of an attempt."""
+        self._waiting.append((attempt, finish))
+
+    def write(self) -> None:
+        """Write all of it, in one transaction, and announce it.
+
+        Raises:
+            OSError: the store is away; everything waits on.
+        """
+        settled = self._waiting
+        if not settled:
+            return
+        accepted = self._finish(settled)
+        self._waiting = []
+        if not all(accepted):
+            settled = self._drop_refused(settled, accepted)
+        self._announcer.finished(settled)
+
+    def _finish(self, settled: Sequence[Settled]) -> list[bool]:
+        """Write a batch; one that fails although the store is there is halved until the end at fault is alone."""
+        try:
+            return self._store.finish([finish for _, finish in settled])
+        except OSError:  # the store is away: StoreUnavailableError, or what a third party's store raises
+            raise
+        except Exception as error:
+            if len(settled) == 1:
+                return [self._finish_as_failed(*settled[0], error)]
+            logger.warning("%d outcomes could not be written together: %r", len(settled), error)
+            middle = len(settled) // 2
+            return self._finish(settled[:middle]) + self._finish(settled[middle:])
+
+    def _finish_as_failed(self, attempt: Attempt, finish: Finish, error: Exception) -> bool:
+        """Write that an outcome cannot be written; should that fail too, the run stays until its lease ends."""
+        logger.error("run %s: its outcome (%s) could not be written", finish.run_id, finish.status, exc_info=error)
+        problem = f"run {finish.run_id}: its outcome could not be written: {error!r}"
+        self._announcer.announce(EngineFault(at=finish.at, problem=problem))
+        info = ErrorInfo(type=type(error).__qualname__, message=f"the outcome could not be written: {error}")
+        return self._store.finish([Finish(finish.run_id, finish.fence, RunStatus.FAILED, finish.at, error=info)])[0]
+
+    def _drop_refused(self, settled: Sequence[Settled], accepted: Sequence[bool]) -> list[Settled]:
+        for (attempt, finish), was_accepted in zip(settled, accepted, strict=True):
+            if not was_accepted:
+                logger.warning("run %s: the end of an attempt that is no longer current was refused", attempt.run.id)
+                self._announcer.announce(StaleWriteRefused(at=finish.at, run_id=attempt.run.id, fence=attempt.fence))
+        return [pair for pair, was_accepted in zip(settled, accepted, strict=True) if was_accepted]

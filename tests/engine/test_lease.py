@@ -1,0 +1,156 @@
+"""A node's lease: what it holds, what it loses, and what it does then."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from cronkit.engine.planner import plan_due
+from cronkit.events import LeaseLost
+from cronkit.jobs.outcome import cancelled, succeeded
+from cronkit.jobs.status import RunStatus
+from cronkit.stores import MemoryStore
+from cronkit.stores.protocol import Claim
+from tests.engine.bench import Bench
+
+LEASE = timedelta(seconds=30)
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """An engine with a run under way, whose executor can cancel."""
+    bench = Bench(cancels=True)
+    bench.add("now")
+    bench.step()
+    assert bench.running
+    return bench
+
+
+def test_a_node_that_cannot_renew_stops_its_runs_at_once(bench: Bench) -> None:
+    bench.engine.give_up_lease()
+    assert [attempt.run.id for attempt in bench.executor.cancelled] == [bench.run.id]
+
+
+def test_a_lost_lease_is_told_with_the_runs_that_it_held(bench: Bench) -> None:
+    bench.engine.give_up_lease()
+    bench.step()
+    (lost,) = [event for event in bench.events if isinstance(event, LeaseLost)]
+    assert (lost.run_ids, lost.reason) == ((bench.run.id,), "lease lost")
+
+
+def test_a_run_that_was_stopped_because_its_lease_was_lost_starts_again(bench: Bench) -> None:
+    bench.engine.give_up_lease()
+    bench.end(cancelled("lease lost"))
+    assert bench.run.status is RunStatus.RUNNING
+    bench.step(seconds=31)
+    bench.step(seconds=10)
+    assert (bench.run.status, bench.run.attempt, bench.run.crashes) == (RunStatus.RUNNING, 2, 1)
+    bench.end()
+    assert bench.run.status is RunStatus.SUCCEEDED
+
+
+def test_a_run_that_ends_after_its_lease_was_lost_has_ended_if_nobody_took_it(bench: Bench) -> None:
+    bench.engine.give_up_lease()
+    bench.end(succeeded("done"))
+    assert (bench.run.status, bench.run.value) == (RunStatus.SUCCEEDED, "done")
+
+
+def test_a_node_goes_on_under_another_name_after_a_loss(bench: Bench) -> None:
+    before = bench.engine.node
+    bench.engine.give_up_lease()
+    bench.add("now", id="next")
+    bench.step()
+    assert bench.engine.node != before
+    assert {run.node for run in bench.runs} == {before, bench.engine.node}
+
+
+def test_a_run_that_another_node_took_over_is_stopped_here(bench: Bench) -> None:
+    bench.store.reap(bench.clock.now() + 2 * LEASE)
+    bench.step(seconds=10)
+    assert [attempt.run.id for attempt in bench.executor.cancelled] == [bench.run.id]
+    assert [event.reason for event in bench.events if isinstance(event, LeaseLost)] == ["taken over by another node"]
+
+
+def test_nothing_is_claimed_without_a_lease() -> None:
+    class Deaf(MemoryStore):
+        def renew(self, *args: object) -> frozenset[str]:
+            raise OSError("no route")
+
+    bench = Bench(store=Deaf())
+    bench.add("now")
+    with pytest.raises(OSError, match="no route"):
+        bench.step()
+    assert bench.runs == []
+
+
+@pytest.fixture
+def neighbour() -> tuple[Bench, str]:
+    """A node beside another one, which holds a run."""
+    bench = Bench()
+    bench.engine.stop_claiming()
+    bench.step()
+    bench.add("now")
+    now, store = bench.clock.now(), bench.store
+    store.renew("another", {}, LEASE, now)
+    (job,) = store.due_jobs(now, 1, {"target"})
+    (claimed,) = store.claim([plan_due(job, now, lambda: "run")], now, "another", {"default": 1}, {"target"}).runs
+    return bench, claimed.run.id
+
+
+def test_a_neighbour_that_does_not_renew_is_taken_for_lost(neighbour: tuple[Bench, str]) -> None:
+    bench, _ = neighbour
+    bench.step(seconds=31)
+    assert bench.run.status is RunStatus.QUEUED
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)])
+def test_after_the_clock_was_set_a_neighbour_has_the_time_to_renew(
+    neighbour: tuple[Bench, str], jump: timedelta
+) -> None:
+    bench, _ = neighbour
+    bench.clock.jump(jump)
+    bench.step(seconds=10)
+    bench.step(seconds=15)
+    assert bench.run.status is RunStatus.RUNNING
+    bench.store.renew("another", {}, LEASE, bench.clock.now())
+    bench.step(seconds=10)
+    bench.step(seconds=10)
+    assert bench.run.status is RunStatus.RUNNING
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)])
+def test_a_lost_neighbour_is_taken_for_lost_although_the_clock_was_set(
+    neighbour: tuple[Bench, str], jump: timedelta
+) -> None:
+    bench, _ = neighbour
+    bench.clock.jump(jump)
+    for _ in range(5):
+        bench.step(seconds=10)
+    assert bench.run.status is RunStatus.QUEUED
+
+
+def test_a_claim_whose_reply_was_lost_is_read_again_and_runs() -> None:
+    class Mute(MemoryStore):
+        is_mute = True
+
+        def claim(self, *args: Any) -> Claim:
+            claim = super().claim(*args)
+            if self.is_mute:
+                raise OSError("the connection was lost")
+            return claim
+
+    store = Mute()
+    bench = Bench(store=store)
+    bench.add("now")
+    with pytest.raises(OSError, match="lost"):
+        bench.step()
+    store.is_mute = False
+    bench.step()
+    assert bench.running == [bench.run.id]
+    assert (bench.run.attempt, bench.run.crashes) == (1, 0)

@@ -1,0 +1,65 @@
+"""The outbox: how attempts ended, on the way into the store."""
+
+import logging
+from collections.abc import Sequence
+
+import pytest
+
+from cronkit.jobs.outcome import succeeded
+from cronkit.jobs.status import RunStatus
+from cronkit.stores import MemoryStore
+from cronkit.stores.protocol import Finish
+from tests.engine.bench import Bench
+
+
+class Fussy(MemoryStore):
+    """A store that takes no batch with the end of a run that it does not like."""
+
+    def __init__(self, dislikes: str) -> None:
+        super().__init__()
+        self._dislikes = dislikes
+        self.batches: list[int] = []
+
+    def finish(self, finishes: Sequence[Finish]) -> list[bool]:
+        """Refuse, unless the run is said to have failed."""
+        self.batches.append(len(finishes))
+        if any(each.value == self._dislikes for each in finishes):
+            raise ValueError(f"no {self._dislikes} here")
+        return super().finish(finishes)
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)
+
+
+def test_one_outcome_that_cannot_be_written_harms_no_other() -> None:
+    store = Fussy("fish")
+    bench = Bench(store=store)
+    for job_id in "abcd":
+        bench.add("now", id=job_id)
+    bench.step()
+    for value in ("meat", "fish", "bread", "milk"):
+        bench.executor.end(succeeded(value))
+    bench.step()
+
+    runs = {run.job_id: run for run in bench.runs}
+    assert {job_id: run.status for job_id, run in runs.items()} == {
+        "a": RunStatus.SUCCEEDED,
+        "b": RunStatus.FAILED,
+        "c": RunStatus.SUCCEEDED,
+        "d": RunStatus.SUCCEEDED,
+    }
+    assert store.batches == [4, 2, 1, 1, 1, 2]
+    error = runs["b"].error
+    assert error is not None
+    assert error.message == "the outcome could not be written: no fish here"
+
+
+def test_an_outcome_that_cannot_be_written_is_told() -> None:
+    bench = Bench(store=Fussy("fish"))
+    bench.add("now")
+    bench.step()
+    bench.end(succeeded("fish"))
+
+    assert bench.kinds[-2:] == ["EngineFault", "RunSucceeded"]
