@@ -234,10 +234,10 @@ class Engine:
         self.look_at = now + self._renew_every
 
     def _may_reap(self, now: datetime) -> bool:
-        """Not for the length of a lease after the wall clock has jumped, or the machine slept: by that clock all
-        leases may have ended, and live nodes are to have the time to renew theirs."""
+        """Not for the length of a lease after the wall clock has jumped forward, or the machine slept: by that clock
+        all leases may have ended, and live nodes are to have the time to renew theirs."""
         offset = self._clock.now().timestamp() - self._clock.monotonic()
-        if abs(offset - self._offset) > JUMP:
+        if offset - self._offset > JUMP:
             self._reap_from = now + self.lease.length
         self._offset = offset
         if self._reap_from is not None and self._reap_from - self.lease.length <= now < self._reap_from:
