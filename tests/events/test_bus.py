@@ -503,29 +503,78 @@ def test_a_coroutine_listener_works_again_after_its_loop_was_closed_on_it(bus: E
     assert 2 in calls
 
 
-def test_a_coroutine_listener_whose_loop_is_closed_under_it_hears_the_next_event(
-    bus: EventBus, loop: asyncio.AbstractEventLoop
-) -> None:
-    calls, begun, brought = [], threading.Event(), threading.Semaphore(0)
+class Waiting:
+    """A coroutine listener that waits for ever at the first event, until its task is cancelled."""
 
-    @bus.on(SchedulerStopped)
-    async def listen(event: SchedulerStopped) -> None:
-        calls.append(event.left_running)
-        begun.set()
+    def __init__(self, bus: EventBus) -> None:
+        self.calls: list[int] = []
+        self._begun, self._brought = threading.Event(), threading.Semaphore(0)
+        bus.on(SchedulerStopped)(self)
+        bus.on(SchedulerStopped)(lambda event: self._brought.release())
+
+    async def __call__(self, event: SchedulerStopped) -> None:
+        self.calls.append(event.left_running)
+        self._begun.set()
         if event.left_running == 1:
             await asyncio.Event().wait()
 
-    bus.on(SchedulerStopped)(lambda event: brought.release())
-    bus.publish_all([numbered(1), numbered(2)])
-    assert brought.acquire(timeout=PATIENCE)
-    assert brought.acquire(timeout=PATIENCE)
-    assert begun.wait(PATIENCE)
+    def wait_until_behind(self, count: int) -> None:
+        """Until the first of ``count`` events was begun, and the others wait behind it."""
+        assert all(self._brought.acquire(timeout=PATIENCE) for _ in range(count))
+        assert self._begun.wait(PATIENCE)
+
+
+def cancel_all(loop: asyncio.AbstractEventLoop) -> None:
     loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks()])
+
+
+def test_a_coroutine_listener_whose_loop_is_closed_under_it_hears_the_next_event(
+    bus: EventBus, loop: asyncio.AbstractEventLoop
+) -> None:
+    listener = Waiting(bus)
+    bus.publish_all([numbered(1), numbered(2)])
+    listener.wait_until_behind(2)
+    cancel_all(loop)
     assert bus.drain(PATIENTLY)
     bus.publish(numbered(3))
     bus.drain(PATIENTLY)
 
-    assert calls == [1, 3]
+    assert listener.calls == [1, 3]
+
+
+def test_what_waits_behind_a_coroutine_that_was_cancelled_is_counted_and_told(
+    bus: EventBus, loop: asyncio.AbstractEventLoop, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[Event] = []
+    bus.on(EventsDropped, ListenerFailed)(told.append)
+    listener = Waiting(bus)
+    bus.publish_all([numbered(1), numbered(2), numbered(3)])
+    listener.wait_until_behind(3)
+    cancel_all(loop)
+    bus.drain(PATIENTLY)
+    bus.drain(PATIENTLY)
+
+    assert bus.dropped == 2
+    assert [type(event) for event in told] == [ListenerFailed, EventsDropped]
+    failed, dropped = told
+    assert isinstance(failed, ListenerFailed)
+    assert failed.error.type == "CancelledError"
+    assert isinstance(dropped, EventsDropped)
+    assert dropped.count == 2
+
+
+def test_what_waits_for_a_loop_that_takes_nothing_more_is_counted(bus: EventBus) -> None:
+    @bus.on(SchedulerStopped)
+    async def listen(event: SchedulerStopped) -> None: ...
+
+    bus.run_coroutine = lambda coroutine: coroutine.close()  # a loop that is closed before it begins
+    bus.publish(numbered(1))
+    bus.drain(PATIENTLY)
+    bus.run_coroutine = None
+    bus.publish(numbered(2))  # reported as a failure; the one before is lost
+    bus.drain(PATIENTLY)
+
+    assert bus.dropped == 1
 
 
 def test_only_so_many_coroutines_of_a_listener_wait(loop: asyncio.AbstractEventLoop) -> None:

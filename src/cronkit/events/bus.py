@@ -33,7 +33,8 @@ class EventBus:
     ``inline`` is set, functions are called by the publisher, before ``publish`` returns.
 
     Overflow: while ``capacity`` events wait for the thread, or for one listener's coroutines, further ones are
-    dropped there. ``dropped`` counts them, and one ``EventsDropped`` says how many as soon as there is room.
+    dropped there; those that wait for a listener's coroutines are dropped if its loop ends them. ``dropped`` counts
+    them all, and one ``EventsDropped`` says how many as soon as there is room.
 
     A listener that raises is logged and reported by ``ListenerFailed``; it harms nobody else.
     """
@@ -72,7 +73,8 @@ class EventBus:
             with self._lock:
                 others = [known for known in self._subscriptions if known.listener != listener]
                 before = [kind for known in self._subscriptions if known.listener == listener for kind in known.types]
-                fresh = Subscription(listener, (*before, *types), self._capacity, self._listener_failed)
+                wanted = *before, *types
+                fresh = Subscription(listener, wanted, self._capacity, self._listener_failed, self._lose)
                 self._subscriptions = (*others, fresh)
                 self._routes = {}
             return listener
@@ -175,10 +177,18 @@ class EventBus:
         self.dropped += 1
         self._untold = EventsDropped(at=event.at, count=1 + (self._untold.count if self._untold else 0))
 
+    def _lose(self, events: Sequence[Event]) -> None:
+        """Count events that a listener's loop will not bring any more, and tell of them."""
+        with self._lock:
+            for event in events:
+                self._drop(event)
+            if self._tell_dropped() and not self.inline:
+                self._rouse()
+
     def _tell_dropped(self) -> bool:
         if self._untold is None or len(self._queue) >= self._capacity:
             return False
-        logger.warning("%d events were dropped: the listeners do not keep up", self._untold.count)
+        logger.warning("%d events were dropped: a listener does not keep up, or was ended", self._untold.count)
         self._queue.append(self._untold)
         self._untold = None
         return True

@@ -3,7 +3,7 @@
 import inspect
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from cronkit.errors import LifecycleError
@@ -18,7 +18,8 @@ class Subscription:
 
     What a coroutine function returns is run on an event loop, one event after the other, so that it too sees events
     in their order; it holds up no other listener, and at most ``capacity`` of its coroutines wait. ``on_failure`` is
-    told of what such a coroutine raises.
+    told of what such a coroutine raises, ``on_loss`` of the events that waited behind one that ended its loop's task:
+    by a cancellation, or the user's interrupt.
     """
 
     def __init__(
@@ -27,11 +28,13 @@ class Subscription:
         types: tuple[type[Event], ...],
         capacity: int,
         on_failure: Callable[["Subscription", Event, BaseException], None],
+        on_loss: Callable[[Sequence[Event]], None],
     ) -> None:
         self.listener = listener
         self.types = types
         self._capacity = capacity
         self._on_failure = on_failure
+        self._on_loss = on_loss
         self._lock = threading.Lock()
         self._waiting: deque[tuple[Event, Coroutine[Any, Any, object]]] = deque()
         self._feeder: Coroutine[Any, Any, None] | None = None
@@ -69,7 +72,7 @@ class Subscription:
             run_coroutine(feeder)
         except BaseException:
             feeder.close()
-            self._drop_waiting()
+            self._lose_waiting(told_of=event)
             raise
         return True
 
@@ -81,16 +84,16 @@ class Subscription:
         return self._settled.wait(max(patience, 0.0))
 
     async def _feed(self) -> None:
-        try:
-            while (turn := self._next()) is not None:
-                event, coroutine = turn
-                try:
-                    await coroutine
-                except (Exception, SystemExit) as error:
-                    self._on_failure(self, event, error)
-        except BaseException:
-            self._drop_waiting()
-            raise
+        while (turn := self._next()) is not None:
+            event, coroutine = turn
+            try:
+                await coroutine
+            except (Exception, SystemExit) as error:
+                self._on_failure(self, event, error)
+            except BaseException as error:
+                self._on_failure(self, event, error)
+                self._lose_waiting()
+                raise
 
     def _next(self) -> tuple[Event, Coroutine[Any, Any, object]] | None:
         with self._lock:
@@ -100,12 +103,15 @@ class Subscription:
             self._settled.set()
             return None
 
-    def _drop_waiting(self) -> None:
+    def _lose_waiting(self, told_of: Event | None = None) -> None:
         with self._lock:
+            lost = [event for event, _ in self._waiting if event is not told_of]
             for _, coroutine in self._waiting:
                 coroutine.close()
             self._waiting.clear()
             self._feeder = None
+            if lost:
+                self._on_loss(lost)
             self._settled.set()
 
     def _is_fed(self) -> bool:
