@@ -1,13 +1,16 @@
 """What a due job's occurrences become."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cronkit.engine.changes import create
 from cronkit.engine.planner import INSTANT, due_time, plan_due
+from cronkit.errors import ScheduleError
 from cronkit.jobs.job import JobRow
 from cronkit.jobs.policies import Missed, Overlap
 from cronkit.jobs.run import RunRow
@@ -153,3 +156,64 @@ def test_a_month_behind_costs_as_many_births_as_a_day_behind() -> None:
 def test_a_coalesced_record_ends_at_birth() -> None:
     coalesced, _ = plan(make_job("1h"), after(hours=2))
     assert coalesced.status is RunStatus.COALESCED
+
+
+# -- schedules of somebody else's making ------------------------------------------------------------------------------
+
+
+class Lying(Every):
+    """A schedule that answers one question with something else."""
+
+    def __init__(self, question: str, answer: Any) -> None:
+        super().__init__("1h")
+        self.question, self.answer = question, answer
+
+    def _ask(self, question: str, *args: Any) -> Any:
+        return self.answer if self.question == question else getattr(super(), question)(*args)
+
+    def next(self, after: Any = None) -> Any:
+        return self._ask("next", after)
+
+    def previous(self, before: Any = None) -> Any:
+        return self._ask("previous", before)
+
+    def count(self, a: Any, b: Any) -> Any:
+        return self._ask("count", a, b)
+
+    def __str__(self) -> str:
+        return "the moon's phases"
+
+
+NO_INSTANTS = [datetime(2100, 1, 1), date(2100, 1, 1), time(9, tzinfo=UTC), "2100-01-01T00:00Z", 4_102_444_800.0, False]
+
+
+@pytest.mark.parametrize("answer", NO_INSTANTS, ids=repr)
+@pytest.mark.parametrize("question", ["next", "previous"])
+def test_an_answer_of_a_schedule_that_is_no_instant_is_refused_naming_the_schedule(question: str, answer: Any) -> None:
+    job = make_job("1h")
+    job.spec = replace(job.spec, schedule=Lying(question, answer))
+    with pytest.raises(
+        ScheduleError, match=rf"the moon's phases answers {question}\(\) with .*\nhint: .*aware datetime"
+    ):
+        plan_due(job, after(hours=3), new_ids())
+
+
+def test_a_job_whose_schedule_answers_with_a_naive_datetime_is_refused_when_it_is_made() -> None:
+    spec = replace(make_job("1h").spec, schedule=Lying("next", datetime(2100, 1, 1)))
+    with pytest.raises(ScheduleError, match="the moon's phases"):
+        create(spec, "default", NOON, None)
+
+
+def test_a_schedule_that_does_not_move_back_is_refused() -> None:
+    job = make_job("1h")
+    job.spec = replace(job.spec, schedule=Lying("previous", after(days=1)))
+    with pytest.raises(ScheduleError, match="the moon's phases does not move back"):
+        plan_due(job, after(hours=3), new_ids())
+
+
+@pytest.mark.parametrize("count", [0, -1, None, "4", 4.0])
+def test_a_count_that_leaves_an_occurrence_out_is_refused(count: Any) -> None:
+    job = make_job("1h")
+    job.spec = replace(job.spec, schedule=Lying("count", count))
+    with pytest.raises(ScheduleError, match=r"but its count\(\) is"):
+        plan_due(job, after(hours=3), new_ids())

@@ -33,9 +33,10 @@ def next_after(schedule: Schedule, instant: datetime) -> datetime | None:
     """The first occurrence after ``instant``, in UTC.
 
     Raises:
-        ScheduleError: a schedule of somebody else's making answers with an earlier one, and would be due for ever.
+        ScheduleError: a schedule of somebody else's making answers with an earlier one, and would be due for ever, or
+            with what is no instant.
     """
-    found = _utc(schedule.next(instant))
+    found = _utc(schedule, "next", schedule.next(instant))
     if found is not None and found <= instant:
         raise ScheduleError(f"{schedule} does not move on: next({instant}) is {found}")
     return found
@@ -111,7 +112,7 @@ def _newest_due(spec: JobSpec, first: datetime, now: datetime) -> tuple[datetime
     following = next_after(schedule, last)
     if last > first and due_time(spec, last, following) > now:
         last, following = _previous(schedule, last) or first, last
-    return last, following, schedule.count(first, last + INSTANT)
+    return last, following, _count(schedule, first, last)
 
 
 def _births(
@@ -181,7 +182,7 @@ def account_paused(job: JobRow, until: datetime, new_id: NewId) -> Accounted:
     if is_one_shot(schedule):
         return [queued(job, first, first, until, new_id)], first, None, None
     last = _previous(schedule, until + INSTANT) or first
-    count = schedule.count(first, last + INSTANT)
+    count = _count(schedule, first, last)
     births = [refused(job, RunStatus.SKIPPED, first, last, count, PAUSED_REASON, until, new_id)]
     following = next_after(schedule, last)
     return births, last, following, None if following is None else next_due(job.spec, following)
@@ -217,8 +218,29 @@ def refused(
 
 
 def _previous(schedule: Schedule, instant: datetime) -> datetime | None:
-    return _utc(schedule.previous(instant))
+    found = _utc(schedule, "previous", schedule.previous(instant))
+    if found is not None and found >= instant:
+        raise ScheduleError(f"{schedule} does not move back: previous({instant}) is {found}")
+    return found
 
 
-def _utc(found: datetime | None) -> datetime | None:
-    return found if found is None or found.tzinfo is UTC else found.astimezone(UTC)
+def _count(schedule: Schedule, first: datetime, last: datetime) -> int:
+    """How many occurrences there are from ``first`` to ``last``, which are two of them, or one."""
+    count: object = schedule.count(first, last + INSTANT)
+    if not isinstance(count, int) or count < 1:
+        raise ScheduleError(f"{schedule} has occurrences from {first} to {last}, but its count() is {count!r}")
+    return count
+
+
+def _utc(schedule: Schedule, question: str, found: object) -> datetime | None:
+    """An answer of a schedule, which may be of somebody else's making, in UTC."""
+    if isinstance(found, datetime):
+        if found.tzinfo is UTC:
+            return found
+        if found.utcoffset() is not None:
+            return found.astimezone(UTC)
+    elif found is None:
+        return None
+    raise ScheduleError(
+        f"{schedule} answers {question}() with {found!r}", hint="a schedule answers with an aware datetime, or None"
+    )
