@@ -3,6 +3,7 @@
 import functools
 import gc
 import inspect
+import sys
 import typing
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -170,6 +171,17 @@ def test_an_import_under_type_checking_is_found_by_its_text() -> None:
     )
 
     assert "RunContext" not in namespace
+    assert Target("target", namespace["job"]).context == "run"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="annotations are evaluated when they are asked for from 3.14 on")
+@pytest.mark.parametrize(
+    "annotation", ["RunContext", "RunContext | None", "Optional[RunContext]", "cronkit.RunContext"]
+)
+def test_an_annotation_that_cannot_be_evaluated_is_found_by_its_text(annotation: str) -> None:
+    namespace: dict[str, Any] = {"Optional": Optional}
+    exec(f"def job(n: int, run: {annotation}) -> None: ...", namespace)
+
     assert Target("target", namespace["job"]).context == "run"
 
 

@@ -46,7 +46,7 @@ class Target:
         self.function = function
         self.colour = _colour(name, function)
         try:
-            self.signature: inspect.Signature | None = inspect.signature(function)
+            self.signature: inspect.Signature | None = _signature(function)
         except (TypeError, ValueError):  # some builtins have none to read
             self.signature = None
         self.context = _context_parameter(self.signature)
@@ -110,6 +110,16 @@ def default_name(function: Callable[..., Any]) -> str:
             "or declare it with scheduler.job(..., id=...)"
         )
     return name
+
+
+if sys.version_info >= (3, 14):
+    import annotationlib
+
+    def _signature(function: Callable[..., Any]) -> inspect.Signature:
+        # Annotations are evaluated when they are asked for, and what is imported under TYPE_CHECKING is not there.
+        return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
+else:
+    _signature = inspect.signature
 
 
 def _colour(name: str, function: Callable[..., Any]) -> Colour:
