@@ -16,6 +16,7 @@ from cronkit import (
     ConfigurationError,
     JobNotFoundError,
     LifecycleError,
+    MemoryStore,
     RunContext,
     RunError,
     Scheduler,
@@ -448,6 +449,8 @@ def test_a_seed_fixes_ids_and_another_gives_others() -> None:
 
 def test_the_users_file_is_neither_read_nor_written() -> None:
     class Untouchable:
+        capabilities = MemoryStore.capabilities
+
         def __getattr__(self, name: str) -> object:
             raise AssertionError(f"the simulation asked the real store for {name}")
 

@@ -1,9 +1,11 @@
 """Notices that the wall clock was set, or that the machine was suspended."""
 
 import logging
+from contextlib import suppress
 from datetime import timedelta
 
 from cronkit.clock import Clock
+from cronkit.engine.store_clock import StoreClock
 from cronkit.events import ClockJumped, EventBus
 
 logger = logging.getLogger("cronkit.engine")
@@ -25,6 +27,9 @@ class ClockWatch:
 
     def check(self) -> None:
         """Tell of a jump since the last check."""
+        if isinstance(self._clock, StoreClock):
+            with suppress(OSError):  # the store is away, and the engine's step says so
+                self._clock.compare()
         before, self._offset = self._offset, self._read()
         jump = timedelta(seconds=self._offset - before)
         if abs(jump) >= JUMP:

@@ -51,7 +51,7 @@ class RunWaiters:
             self._waiting.setdefault(run_id, []).append(callback)
         run = self._store.run(run_id)
         if run is None or not run.status.is_open:
-            self._notice(Change.FINISHED, run_id)
+            self._tell(run_id)
 
         def forget() -> None:
             with self._lock:
@@ -64,8 +64,23 @@ class RunWaiters:
         return forget
 
     def _notice(self, change: Change, run_id: str | None) -> None:
-        if change is not Change.FINISHED or run_id not in self._waiting:
-            return
+        if change is Change.ELSEWHERE:
+            self._look()
+        elif change is Change.FINISHED and run_id in self._waiting:
+            self._tell(run_id)
+
+    def _look(self) -> None:
+        """Another process may have ended any of the runs that are waited for."""
+        for run_id in list(self._waiting):
+            try:
+                run = self._store.run(run_id)
+            except OSError as error:  # the store is away; when it is back, its next change is looked at
+                logger.warning("nobody can tell whether run %s has ended: %s", run_id, error)
+                return
+            if run is None or not run.status.is_open:
+                self._tell(run_id)
+
+    def _tell(self, run_id: str) -> None:
         with self._lock:
             callbacks = self._waiting.pop(run_id, [])
         for callback in callbacks:

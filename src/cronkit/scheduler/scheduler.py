@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, overload
 
 from cronkit.clock import Alarm, Clock, SystemClock
+from cronkit.engine.store_clock import StoreClock, shared_clock
 from cronkit.errors import ConfigurationError, LifecycleError, RunNotFoundError
 from cronkit.events import Event, EventBus
 from cronkit.executors.coroutine import CoroutineExecutor
@@ -82,7 +83,7 @@ class Scheduler:
             registry=Registry(),
             declarations=Declarations(),
             bus=EventBus(),
-            clock=clock or SystemClock(),
+            clock=shared_clock(opened, clock or SystemClock()),
             new_id=IdSource(seed).new,
             lease=parse_duration(lease),
             renew_every=min(parse_duration(renew_every), parse_duration(lease) / 3),
@@ -423,6 +424,8 @@ class Scheduler:
     def _apply_declarations(self) -> None:
         """Put the jobs that decorators declared into the store; each verb that asks it begins with this."""
         self._check_process()
+        if isinstance(self._parts.clock, StoreClock):
+            self._parts.clock.compare()
         if self._parts.declarations:
             with self._lock:
                 for spec in self._parts.declarations.pending:
