@@ -210,6 +210,7 @@ Pair = namedtuple("Pair", "a b")
         (object(), "object"),
         (datetime(2027, 1, 1, tzinfo=Anywhere()), "has no name"),
         (time(9, tzinfo=Anywhere()), "has no name"),
+        (datetime(2027, 1, 1, tzinfo=timezone(timedelta(microseconds=1))), "whole seconds"),
         (Path("x"), "pass"),
     ],
 )

@@ -205,8 +205,11 @@ def _pairs(writer: _Writer, value: dict[Any, Any]) -> str:
 
 def _datetime(writer: _Writer, value: datetime | time) -> str:
     zone, kind = value.tzinfo, "datetime" if type(value) is datetime else "time"
-    if (zone is None or type(zone) is timezone) and not value.fold:
-        return _tag(kind, f'"{value.isoformat()}"')
+    if zone is None or type(zone) is timezone:
+        if zone is not None and zone.utcoffset(None).microseconds:
+            raise writer.refused(f"is {zone}, which is part of a second from UTC: round the offset to whole seconds")
+        if not value.fold:
+            return _tag(kind, f'"{value.isoformat()}"')
     reading = value.replace(tzinfo=None, fold=0).isoformat()
     return _tag(kind, f'["{reading}",{_zone_text(writer, zone)},{value.fold}]')
 
@@ -216,11 +219,11 @@ def _zone_text(writer: _Writer, zone: tzinfo | None) -> str:
         return "null"
     if type(zone) is timezone:
         return f'"{time(tzinfo=zone).isoformat()[8:]}"'
-    if type(zone) is not ZoneInfo or zone.key is None or _named_zone(zone.key) is None:
-        raise writer.refused(
-            f"is in the zone {zone!r}, which has no name to store it by: convert it to UTC, or to a ZoneInfo"
-        )
-    return quote(zone.key)
+    if type(zone) is ZoneInfo and zone.key and _named_zone(zone.key) is not None:
+        return quote(zone.key)
+    raise writer.refused(
+        f"is in the zone {zone!r}, which has no name to store it by: convert it to UTC, or to a ZoneInfo"
+    )
 
 
 def _enum(value: Any, registered: Storable) -> str:
