@@ -1,6 +1,7 @@
 """Small promises at the edge of the verbs: what is refused, and what follows from a lease."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,21 @@ def test_a_trigger_refuses_a_key_that_is_no_text(scheduler: Scheduler, key: obje
 def test_a_lease_is_renewed_well_before_it_ends() -> None:
     assert Scheduler(lease="6s")._parts.renew_every == timedelta(seconds=2)
     assert Scheduler(lease="30s", renew_every="1s")._parts.renew_every == timedelta(seconds=1)
+    assert Scheduler()._parts.renew_every == timedelta(seconds=10)
+
+
+@pytest.mark.parametrize("lease", [timedelta.max, "2d", "99ms"])
+def test_a_lease_that_is_no_use_is_refused(lease: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"lease=.* give a duration from 100ms to 1d"):
+        Scheduler(lease=lease)
+
+
+@pytest.mark.parametrize(
+    ("lease", "renew_every"), [("30s", "11s"), ("30s", "1h"), ("1s", "1ms"), ("30s", timedelta.max)]
+)
+def test_a_lease_that_could_end_unrenewed_is_refused(lease: str, renew_every: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"renew_every=.* with lease=.* at least three times"):
+        Scheduler(lease=lease, renew_every=renew_every)
 
 
 def test_a_pause_that_runs_out_is_announced_and_in_the_history(scheduler: Scheduler) -> None:

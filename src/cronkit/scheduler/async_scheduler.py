@@ -73,7 +73,7 @@ class AsyncScheduler:
         defaults: Defaults | None = None,
         cluster: bool = False,
         lease: Duration = "30s",
-        renew_every: Duration = "10s",
+        renew_every: Duration | None = None,
         clock: Clock | None = None,
         seed: int | None = None,
     ) -> None:

@@ -14,7 +14,7 @@ from cronkit.clock import Clock
 from cronkit.engine.engine import Engine
 from cronkit.engine.lease import LeaseThread
 from cronkit.engine.thread import EngineThread
-from cronkit.errors import LifecycleError
+from cronkit.errors import ConfigurationError, LifecycleError
 from cronkit.events import EventBus, SchedulerStarted, SchedulerStopped, SchedulerStopping
 from cronkit.executors.coroutine import CoroutineExecutor
 from cronkit.executors.protocol import Executor
@@ -27,6 +27,8 @@ from cronkit.stores.protocol import JobStore, Scope
 
 logger = logging.getLogger("cronkit.scheduler")
 
+SHORTEST_LEASE, LONGEST_LEASE = timedelta(milliseconds=100), timedelta(days=1)
+RENEW_EVERY = timedelta(seconds=10)
 LISTENERS_GRACE = timedelta(seconds=5)
 """How long a stop waits for listeners to deal with the last events."""
 
@@ -146,6 +148,28 @@ class Runtime:
                 executor.shutdown(timedelta())
             except Exception:
                 logger.exception("the executor %r could not be shut down", name)
+
+
+def lease_times(lease: Duration, renew_every: Duration | None) -> tuple[timedelta, timedelta]:
+    """How long a lease holds and how often it is renewed: three times before it ends, and every 10 s, unless given.
+
+    Raises:
+        ScheduleError: one is no duration; ConfigurationError: the lease is out of range, or could end unrenewed.
+    """
+    length = parse_duration(lease)
+    if not SHORTEST_LEASE <= length <= LONGEST_LEASE:
+        raise ConfigurationError(
+            f"lease={str(lease)!r}: give a duration from 100ms to 1d; a lost node's runs wait for that long"
+        )
+    if renew_every is None:
+        return length, min(RENEW_EVERY, length / 3)
+    renewal = parse_duration(renew_every)
+    if not SHORTEST_LEASE / 3 <= renewal <= length / 3:
+        raise ConfigurationError(
+            f"renew_every={str(renew_every)!r} with lease={str(lease)!r}: a lease is renewed at least three times "
+            "before it ends, and at most every 34ms; give a longer lease, or leave renew_every out"
+        )
+    return length, renewal
 
 
 def drain_time(drain: Duration) -> timedelta:

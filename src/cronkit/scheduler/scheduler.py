@@ -29,9 +29,9 @@ from cronkit.scheduler.health import Health
 from cronkit.scheduler.job_writer import JobWriter, not_found, refuse_never
 from cronkit.scheduler.ledger import Ledger, check_limit
 from cronkit.scheduler.options import AnySchedule, JobOptions, SpecReader, Zone, as_mapping
-from cronkit.scheduler.runtime import Parts, Running, Runtime, drain_time
+from cronkit.scheduler.runtime import Parts, Running, Runtime, drain_time, lease_times
 from cronkit.scheduler.stop_signals import StopSignals
-from cronkit.schedules import At, Manual, parse_duration
+from cronkit.schedules import At, Manual
 from cronkit.schedules.zones import resolve_zone
 from cronkit.stores import open_store
 from cronkit.stores.protocol import JobFilter, JobStore, Scope
@@ -47,11 +47,12 @@ class Scheduler:
 
     ``store`` is a ``JobStore``, its URL, or None for memory. Functions run on the executor "default" (threads),
     coroutine functions on "loop" (an event loop in a thread of its own); ``executors`` adds to these or replaces
-    them. ``tz`` is the zone of schedules that have none. Constructing, decorating and importing start no thread and
-    open no file; before ``start`` a scheduler is a client of its store.
+    them. ``tz`` is the zone of schedules that have none. A node that is lost loses its runs after ``lease``, which is
+    renewed every 10 s, or three times before it ends, unless ``renew_every`` says otherwise. Constructing, decorating
+    and importing start no thread and open no file; before ``start`` a scheduler is a client of its store.
 
     Raises:
-        ConfigurationError: a store, executor or default that cannot be; ScheduleError: a zone that cannot be.
+        ConfigurationError: a store, executor, lease or default that cannot be; ScheduleError: a zone that cannot be.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Scheduler:
         defaults: Defaults | None = None,
         cluster: bool = False,
         lease: Duration = "30s",
-        renew_every: Duration = "10s",
+        renew_every: Duration | None = None,
         clock: Clock | None = None,
         seed: int | None = None,
     ) -> None:
@@ -75,6 +76,7 @@ class Scheduler:
                 f"cluster=True needs a store that several hosts share; {type(opened).__name__} "
                 f"reaches one {opened.capabilities.scope}"
             )
+        length, renewal = lease_times(lease, renew_every)
         known: dict[str, Executor] = {"default": ThreadExecutor(), "loop": CoroutineExecutor(), **(executors or {})}
         self._parts = Parts(
             store=opened,
@@ -85,8 +87,8 @@ class Scheduler:
             bus=EventBus(),
             clock=shared_clock(opened, clock or SystemClock()),
             new_id=IdSource(seed).new,
-            lease=parse_duration(lease),
-            renew_every=min(parse_duration(renew_every), parse_duration(lease) / 3),
+            lease=length,
+            renew_every=renewal,
         )
         self._lock = threading.RLock()
         self._runtime: Running | None = None
