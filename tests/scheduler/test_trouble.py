@@ -5,6 +5,7 @@ import logging
 import pickle
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import anyio
 import pytest
@@ -117,3 +118,29 @@ async def test_a_run_error_can_be_copied_and_sent_to_another_process(
         await (await running.trigger("fail")).result(timeout=PATIENCE)
     error, other = failure.value, twin(failure.value)
     assert (str(other), vars(other)) == (str(error), vars(error))
+
+
+async def test_health_says_why_nothing_starts_while_the_store_is_away(
+    make_face: Callable[..., Face], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Leaving(MemoryStore):
+        is_away = False
+
+        def due_jobs(self, *args: Any) -> Any:
+            if self.is_away:
+                raise ConnectionError("no route")
+            return super().due_jobs(*args)
+
+    store = Leaving()
+    face, told = make_face(store), threading.Event()
+    face.inner.on(events.StoreDegraded)(lambda event: told.set())
+    with caplog.at_level(logging.CRITICAL):
+        async with face:
+            assert face.inner.health().problem is None
+            store.is_away = True
+            await face.add(work)
+            await face.trigger("work")
+            await anyio.to_thread.run_sync(told.wait, PATIENCE)
+            assert face.inner.health().problem == "no route"
+            store.is_away = False
+            assert await (await face.trigger("work")).result(timeout=PATIENCE) == "done"

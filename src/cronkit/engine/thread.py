@@ -20,7 +20,7 @@ CANCEL_GRACE = 1.0
 
 
 class EngineThread:
-    """Steps an engine until it is stopped."""
+    """Steps an engine until it is stopped. ``problem`` says why the store is away, and is None while it is there."""
 
     def __init__(self, engine: Engine, bus: EventBus, clock: Clock) -> None:
         self._engine = engine
@@ -30,7 +30,8 @@ class EngineThread:
         self._watch_at = 0.0
         self._stopping = threading.Event()
         self._drain_until: float | None = None
-        self._has_cancelled = self._is_degraded = False
+        self._has_cancelled = False
+        self.problem: str | None = None
         self._backoff = FIRST_BACKOFF
         self._thread = threading.Thread(target=self._run, name="cronkit-engine", daemon=True)
 
@@ -71,10 +72,8 @@ class EngineThread:
                 self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
                 continue
             self._backoff = FIRST_BACKOFF
-            if self._is_degraded:
-                self._is_degraded = False
-                logger.info("the store works again")
-                self._bus.publish(StoreRecovered(at=self._clock.now()))
+            if self.problem is not None:
+                self._tell_of_recovery()
             self._sleep_until(wake_at)
 
     def _tell_of_failure(self, error: Exception) -> None:
@@ -82,10 +81,15 @@ class EngineThread:
         if not isinstance(error, OSError):
             logger.exception("a step of the engine failed; the next follows in %.1f s", self._backoff)
             self._bus.publish(EngineFault(at=now, problem=repr(error)))
-        elif not self._is_degraded:
-            self._is_degraded = True
+        elif self.problem is None:
+            self.problem = str(error)
             logger.error("nothing new starts while the store is away: %s", error)
-            self._bus.publish(StoreDegraded(at=now, problem=str(error)))
+            self._bus.publish(StoreDegraded(at=now, problem=self.problem))
+
+    def _tell_of_recovery(self) -> None:
+        self.problem = None
+        logger.info("the store works again")
+        self._bus.publish(StoreRecovered(at=self._clock.now()))
 
     def _sleep_until(self, wake_at: datetime | None) -> None:
         """Sleep until then, a report, or a change.

@@ -12,8 +12,8 @@ class Health(NamedTuple):
     """A scheduler at one moment.
 
     ``in_flight`` and ``stuck`` are ids of runs: those being executed here, and those whose time ran out and whose
-    thread has not returned. ``wake_at`` is when the engine looks again, aware UTC. ``events_dropped`` counts events
-    that found the bus full.
+    thread has not returned. ``wake_at`` is when the engine looks again, aware UTC. ``problem`` is why nothing starts
+    just now, None if there is no reason. ``events_dropped`` counts events that found the bus full.
     """
 
     running: bool
@@ -21,11 +21,12 @@ class Health(NamedTuple):
     in_flight: tuple[str, ...]
     stuck: tuple[str, ...]
     wake_at: datetime | None
+    problem: str | None
     events_dropped: int
     store: StoreCapabilities
 
     @classmethod
-    def of(cls, engine: Engine | None, bus: EventBus, store: StoreCapabilities) -> "Health":
+    def of(cls, engine: Engine | None, problem: str | None, bus: EventBus, store: StoreCapabilities) -> "Health":
         """The health of a scheduler whose engine this is; None for one that does not run."""
         return cls(
             running=engine is not None,
@@ -33,6 +34,7 @@ class Health(NamedTuple):
             in_flight=tuple(engine.in_flight) if engine else (),
             stuck=tuple(engine.stuck) if engine else (),
             wake_at=engine.wake_at if engine else None,
+            problem=problem,
             events_dropped=bus.dropped,
             store=store,
         )

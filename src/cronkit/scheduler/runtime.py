@@ -57,6 +57,10 @@ class Running(Protocol):
         """What runs its jobs."""
 
     @property
+    def problem(self) -> str | None:
+        """Why nothing starts just now, or None."""
+
+    @property
     def is_of_this_process(self) -> bool:
         """Whether this process started it, rather than the one it was forked from: threads do not survive a fork."""
 
@@ -87,6 +91,11 @@ class Runtime:
         self.engine.is_lease_kept = True
         self._lease = LeaseThread(self.engine.lease, parts.renew_every, self.engine.lose, self.engine.give_up_lease)
         self._thread = EngineThread(self.engine, parts.bus, parts.clock)
+
+    @property
+    def problem(self) -> str | None:
+        """See ``Running``."""
+        return self._thread.problem
 
     @property
     def is_of_this_process(self) -> bool:

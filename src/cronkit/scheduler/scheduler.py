@@ -367,7 +367,8 @@ class Scheduler:
     def health(self) -> Health:
         """How the scheduler is doing, from memory alone: no question to the store."""
         runtime = self._runtime if self.is_running else None
-        return Health.of(runtime.engine if runtime else None, self._parts.bus, self._parts.store.capabilities)
+        engine, problem = (runtime.engine, runtime.problem) if runtime else (None, None)
+        return Health.of(engine, problem, self._parts.bus, self._parts.store.capabilities)
 
     def __enter__(self) -> Self:
         self.start()
