@@ -139,8 +139,8 @@ async def test_health_says_why_nothing_starts_while_the_store_is_away(
             assert face.inner.health().problem is None
             store.is_away = True
             await face.add(work)
-            await face.trigger("work")
+            handle = await face.trigger("work")
             await anyio.to_thread.run_sync(told.wait, PATIENCE)
             assert face.inner.health().problem == "no route"
             store.is_away = False
-            assert await (await face.trigger("work")).result(timeout=PATIENCE) == "done"
+            assert await handle.result(timeout=PATIENCE) == "done"
