@@ -109,9 +109,11 @@ def schedule_to_json(schedule: Schedule) -> dict[str, Any]:
             "back: give a Cron, Every, At, CalendarInterval or Manual, or keep the job in a memory store"
         )
     try:
-        return dict(sorted(schedule.to_json().items()))
-    except ScheduleError as error:
+        document = dict(sorted(schedule.to_json().items()))
+        read_zone(document.get("tz"))
+    except (ScheduleError, UnreadableError) as error:  # a zone without a name, or one that no other process knows
         raise ConfigurationError(f"the schedule {schedule} cannot be stored: {error}") from None
+    return document
 
 
 def schedule_from_json(value: Any) -> Schedule:
