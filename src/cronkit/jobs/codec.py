@@ -306,9 +306,7 @@ def read_zone(name: Any) -> tzinfo | None:
     """
     if name is None:
         return None
-    zone = _named_zone(_the(str, name))
-    if zone is None and name[:1] in ("+", "-"):
-        zone = time.fromisoformat(f"00:00:00{name}").tzinfo
+    zone = _offset_zone(name) if _the(str, name)[:1] in ("+", "-") else _named_zone(name)
     if zone is None:
         raise UnreadableError(f"the zone {name[:40]!r} is not known here: install tzdata")
     return zone
@@ -320,6 +318,13 @@ def _named_zone(name: str) -> tzinfo | None:
     try:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError):
+        return None
+
+
+def _offset_zone(name: str) -> tzinfo | None:
+    try:
+        return time.fromisoformat(f"00:00:00{name}").tzinfo
+    except ValueError:
         return None
 
 

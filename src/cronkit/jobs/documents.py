@@ -127,7 +127,9 @@ def schedule_from_json(value: Any) -> Schedule:
         return serial.schedule_from_json(
             {**document, "tz": read_zone(document["tz"])} if "tz" in document else document
         )
-    except ScheduleError as error:
+    except (UnreadableError, MemoryError):
+        raise
+    except Exception as error:  # ScheduleError, and whatever else the parts of a damaged one lead to
         raise UnreadableError(f"the schedule cannot be read: {error}") from error
 
 
