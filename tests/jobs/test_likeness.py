@@ -144,7 +144,7 @@ def test_two_definitions_in_the_text_that_is_being_run_are_two_functions() -> No
 
     known = job
 
-    def job() -> None: ...
+    def job() -> None: ...  # type: ignore[no-redef]
 
     assert likeness(known, job) is OTHER
 

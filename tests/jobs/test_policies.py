@@ -212,3 +212,22 @@ def test_no_wait_overflows_or_exceeds_the_longest(retry: Retry, attempt: int) ->
 
 def test_the_kinds_of_missed_are_named_like_their_shorthands() -> None:
     assert [str(kind) for kind in MissedKind] == ["latest", "skip", "all"]
+
+
+# Classes that are called like functions of other libraries
+
+
+def test_a_number_alone_is_how_many_attempts_a_retry_makes() -> None:
+    assert Retry(3) == Retry(attempts=3)
+
+
+def test_a_retry_of_a_duration_alone_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="attempts='5s': give a whole number"):
+        Retry("5s")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["skip", "latest", 5])
+def test_a_missed_policy_made_of_its_name_is_refused_naming_the_ways(kind: Any) -> None:
+    for make in (Missed, lambda kind: Missed(kind=kind)):
+        with pytest.raises(ConfigurationError, match=r"missed='latest', 'skip' or 'all', or one of Missed\.latest"):
+            make(kind)

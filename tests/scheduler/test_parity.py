@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cronkit import AsyncScheduler, RunHandle, Scheduler
+from cronkit import AsyncScheduler, LifecycleError, RunHandle, Scheduler
 from cronkit.scheduler.async_scheduler import AsyncLedger, AsyncRunHandle
 from cronkit.scheduler.ledger import Ledger
 
@@ -52,4 +52,5 @@ def test_the_sync_face_opens_with_with_and_the_async_face_with_async_with() -> N
     assert hasattr(Scheduler, "__enter__")
     assert not hasattr(Scheduler, "__aenter__")
     assert hasattr(AsyncScheduler, "__aenter__")
-    assert not hasattr(AsyncScheduler, "__enter__")
+    with pytest.raises(LifecycleError, match="write 'async with', or use Scheduler"), AsyncScheduler():  # type: ignore[attr-defined]
+        raise AssertionError("it was entered")

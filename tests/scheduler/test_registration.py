@@ -19,12 +19,14 @@ from cronkit import (
     Defaults,
     Every,
     JobExistsError,
+    JobOptions,
     RunContext,
     ScheduleError,
     Scheduler,
     events,
 )
 from cronkit.executors.coroutine import CoroutineExecutor
+from cronkit.scheduler.unknown_options import REMEDIES
 from cronkit.stores import MemoryStore
 from tests.scheduler.faces import FACES, Face, HandClock
 
@@ -323,6 +325,30 @@ MISTAKES: dict[str, tuple[Callable[[Scheduler], object], str]] = {
         lambda s: s.job("5m", priority=1)(work),  # type: ignore[call-arg]
         "priority= is no option of a job; the options are args,",
     ),
+    "a slip of the pen": (
+        lambda s: s.job("5m", time_out="5s")(work),  # type: ignore[call-arg]
+        r"time_out= is no option of a job: did you mean timeout=\?",
+    ),
+    "another scheduler's option": (
+        lambda s: s.job("5m", max_instances=1)(work),  # type: ignore[call-arg]
+        "max_instances= is no option of a job: write overlap='skip'",
+    ),
+    "an option of another verb": (
+        lambda s: s.job("5m", exists="keep")(work),  # type: ignore[call-arg]
+        r"exists= is no option of a job: it belongs to add\(\)",
+    ),
+    "another scheduler's trigger": (
+        lambda s: s.job("interval", hours=1, minutes=30)(work),  # type: ignore[call-arg]
+        "schedule='interval' is no schedule: write the schedule as text, '1h30m'",
+    ),
+    "a trigger without an amount": (
+        lambda s: s.job("interval", seconds=0)(work),  # type: ignore[call-arg]
+        "schedule='interval' is no schedule: write the schedule as text, as in '5m'",
+    ),
+    "another scheduler's cron": (
+        lambda s: s.job("cron", hour=9)(work),  # type: ignore[call-arg]
+        "schedule='cron' is no schedule: write the schedule as crontab text, as in '0 9",
+    ),
     "a number for a timeout": (lambda s: s.job("5m", timeout=5)(work), "timeout=5"),  # type: ignore[arg-type]
     "a policy that there is not": (lambda s: s.job("5m", overlap="wait")(work), "overlap='wait': give one of 'skip'"),
     "cancelling what cannot be cancelled": (
@@ -369,6 +395,17 @@ def test_a_schedule_or_zone_that_cannot_be_is_an_error_at_registration(
 ) -> None:
     with pytest.raises(ScheduleError):
         face.inner.job(text, **options)(work)
+
+
+async def test_an_update_with_another_schedulers_trigger_says_what_to_write(face: Face) -> None:
+    await face.add(work, "5m")
+    with pytest.raises(ConfigurationError, match="write the schedule as text, '3s'"):
+        await face.update("work", schedule="interval", seconds=3)
+
+
+@pytest.mark.parametrize("option", sorted(REMEDIES))
+def test_no_word_of_another_scheduler_is_an_option_of_a_job_here(option: str) -> None:
+    assert option not in JobOptions.__annotations__
 
 
 async def test_a_mistake_in_add_leaves_no_job_behind(face: Face) -> None:

@@ -136,3 +136,23 @@ def test_an_offset_of_more_than_59_minutes_or_seconds_is_refused(offset: str) ->
     with pytest.raises(ScheduleError, match="59") as caught:
         At(f"2027-01-01T09:00{offset}")
     assert caught.value.column == 17
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("0000-01-01T00:00", 1),
+        ("2027-13-01T00:00", 6),
+        ("2027-02-30T00:00", 9),
+        ("2027-01-01T25:00", 12),
+        ("2027-01-01T00:61", 15),
+        ("2027-01-01T00:00:61", 18),
+        ("2027-01-01T00:00+24:00", 17),
+        ("2027-01-01T00:00:00.5+24:00", 22),
+    ],
+)
+def test_a_part_of_the_date_that_cannot_be_is_pointed_at(text: str, column: int) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        At(text)
+    assert caught.value.column == column
+    assert f"\n  {text}\n  {' ' * (column - 1)}^" in str(caught.value)

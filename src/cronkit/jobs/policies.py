@@ -67,9 +67,16 @@ class Missed:
     ``within`` is how late an occurrence may be and still run (None: no limit); ``limit`` is how many may run.
     """
 
-    kind: MissedKind = MissedKind.LATEST
+    kind: MissedKind = field(default=MissedKind.LATEST, kw_only=False)
     within: timedelta | None = None
     limit: int = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.kind, MissedKind):
+            raise ConfigurationError(
+                f"Missed({self.kind!r}): write the text alone, missed='latest', 'skip' or 'all', or one of "
+                "Missed.latest(within='6h'), Missed.skip(grace='1s') and Missed.all(limit=100)"
+            )
 
     @classmethod
     def latest(cls, *, within: Duration | None = None) -> "Missed":
@@ -96,7 +103,7 @@ class Retry:
     at most ``max_delay``. The wait is kept by the store, so it survives a restart.
     """
 
-    attempts: int = 1
+    attempts: int = field(default=1, kw_only=False)
     delay: Duration = ZERO
     backoff: float = 1.0
     max_delay: Duration = timedelta(hours=1)

@@ -5,9 +5,10 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack, cast, overload
 
 from cronkit.clock import Clock
+from cronkit.errors import LifecycleError
 from cronkit.events import Event
 from cronkit.executors.coroutine import CoroutineExecutor
 from cronkit.executors.protocol import Executor
@@ -260,6 +261,13 @@ class AsyncScheduler:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+    if not TYPE_CHECKING:  # a type checker refuses a plain ``with`` by itself
+
+        def __enter__(self) -> None:
+            raise LifecycleError("this scheduler lives on an event loop: write 'async with', or use Scheduler")
+
+        def __exit__(self, *error: object) -> None: ...
 
 
 class AsyncRunHandle:

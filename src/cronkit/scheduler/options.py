@@ -10,6 +10,7 @@ from cronkit.executors.protocol import Executor
 from cronkit.jobs.job import JobSpec
 from cronkit.jobs.policies import Duration, Missed, OnCrash, Overlap, Policies, Retry, read_policies
 from cronkit.jobs.target import Colour, Target
+from cronkit.scheduler.unknown_options import refuse_trigger, refuse_unknown
 from cronkit.schedules import At, CalendarInterval, Cron, Every, Manual, Schedule, parse_schedule
 
 AnySchedule = str | timedelta | Schedule
@@ -78,6 +79,7 @@ class SpecReader(NamedTuple):
             ConfigurationError: an option that cannot be; ScheduleError: a schedule that cannot be.
         """
         _check_id(job_id)
+        refuse_trigger(schedule, options)
         spec = JobSpec(
             id=job_id,
             target=target.name,
@@ -93,6 +95,7 @@ class SpecReader(NamedTuple):
         self, spec: JobSpec, target: Target | None, schedule: AnySchedule | None, tz: Zone | None, options: JobOptions
     ) -> JobSpec:
         """An existing job's spec with some of it changed; raises as ``read`` does."""
+        refuse_trigger(schedule, options)
         changes = self._read(options, spec.policies)
         if schedule is not None:
             changes["schedule"] = self.schedule(schedule, spec.id, tz)
@@ -151,8 +154,7 @@ class SpecReader(NamedTuple):
             elif option == "tags":
                 changes["tags"] = frozenset(_collection(option, value))
             elif option != "executor":
-                known = ", ".join(sorted(JobOptions.__annotations__))
-                raise ConfigurationError(f"{option}= is no option of a job; the options are {known}")
+                refuse_unknown([option], JobOptions.__annotations__)
         if policies:
             unset = {name: getattr(self.defaults, name) for name, value in policies.items() if value is None}
             changes["policies"] = read_policies(replace(base, **unset), policies)

@@ -1,7 +1,7 @@
 """`Cron`: a schedule written as a cron expression."""
 
 from datetime import datetime, tzinfo
-from typing import Any, Self
+from typing import Any, Never, Self
 
 from cronkit.errors import ScheduleError
 from cronkit.schedules.describe import describe_cron
@@ -47,7 +47,7 @@ class Cron(ZonedSchedule):
 
     def __init__(
         self,
-        text: str,
+        text: str = "",
         *,
         tz: tzinfo | str | None = None,
         dialect: str = "default",
@@ -55,7 +55,10 @@ class Cron(ZonedSchedule):
         seed: str | None = None,
         start: datetime | str | None = None,
         end: datetime | str | None = None,
+        **unknown: Never,
     ) -> None:
+        if unknown:
+            raise _no_parameter(next(iter(unknown)))
         if dialect != "default" or dst != "vixie" or seed is not None:
             dialect, dst, seed = _read_options(dialect, dst, seed)
         self._text, prefix, self._readings, interval_like = read_expression(text, DIALECTS[dialect], seed)
@@ -141,6 +144,13 @@ class Cron(ZonedSchedule):
 
 def _restore(text: str, tz: tzinfo | None, dialect: str, dst: str, seed: str | None, start: Any, end: Any) -> Cron:
     return Cron(text, tz=tz, dialect=dialect, dst=dst, seed=seed, start=start, end=end)
+
+
+def _no_parameter(name: str) -> ScheduleError:
+    fields = "minute, hour, day of month, month, day of week"
+    return ScheduleError(
+        f"Cron takes no {name}=", field="cron", hint=f'write the fields as text, {fields}: Cron("0 9 * * MON-FRI")'
+    )
 
 
 def _prefix_zone(name: str, zone: tzinfo | None, text: str) -> tzinfo:

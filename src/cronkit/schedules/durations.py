@@ -1,12 +1,13 @@
 """Durations: exact lengths of elapsed time, written as text (cron-rules I1 to I3)."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from cronkit.errors import ScheduleError
 from cronkit.schedules.expression import plain_text
 from cronkit.schedules.moments import short
 
-__all__ = ["describe_duration", "format_duration", "parse_duration"]
+__all__ = ["describe_duration", "format_duration", "interval_text", "parse_duration"]
 
 _MICROSECOND = timedelta(microseconds=1)
 _UNITS = {
@@ -46,6 +47,20 @@ def parse_duration(value: str | timedelta) -> timedelta:
 def format_duration(duration: timedelta) -> str:
     """The shortest text that `parse_duration` reads as ``duration``, without weeks: "1h30m", "1m30s", "1.5ms"."""
     return "".join(f"{number}{unit}" for number, unit in _split(duration, list(_UNITS)[1:]))
+
+
+def interval_text(amounts: Mapping[str, object]) -> str | None:
+    """The text for amounts by the plural of their unit, such as ``minutes=90``: "1h30m"; None where it cannot be."""
+    try:
+        return format_duration(sum((_amount(name, amount) for name, amount in amounts.items()), timedelta())) or None
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def _amount(unit: str, amount: object) -> timedelta:
+    if not unit.endswith("s") or not isinstance(amount, (int, float)) or amount < 0:
+        raise ValueError(f"{unit}={amount!r}")
+    return timedelta(microseconds=amount * _UNITS[_SPELLINGS[unit]])
 
 
 def describe_duration(duration: timedelta) -> str:

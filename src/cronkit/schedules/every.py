@@ -1,12 +1,13 @@
 """`Every`: an interval of elapsed time."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, Self
+from typing import Any, Never, Self
 
 from cronkit.clock import utc_now
 from cronkit.errors import ScheduleError
 from cronkit.schedules.describe import moment_text
-from cronkit.schedules.durations import describe_duration, format_duration, parse_duration
+from cronkit.schedules.durations import describe_duration, format_duration, interval_text, parse_duration
 from cronkit.schedules.expression import plain_text
 from cronkit.schedules.lint import Finding, many_runs, never_runs
 from cronkit.schedules.moments import MICRO, from_micros, micros, read_moment, require_aware
@@ -31,12 +32,15 @@ class Every(Value, Schedule):
 
     def __init__(
         self,
-        period: str | timedelta,
+        period: str | timedelta = "",
         *,
         start: datetime | str | None = None,
         end: datetime | str | None = None,
         anchor: datetime | str | None = None,
+        **unknown: Never,
     ) -> None:
+        if unknown:
+            raise _no_parameter(unknown)
         self._period = _read_period(period)
         self._start = _read_edge(start, "start")
         self._end = _read_edge(end, "end")
@@ -131,6 +135,14 @@ class Every(Value, Schedule):
 
 def _restore(period: timedelta, start: Any, end: Any, anchor: Any) -> Every:
     return Every(period, start=start, end=end, anchor=anchor)
+
+
+def _no_parameter(unknown: Mapping[str, object]) -> ScheduleError:
+    name, text = next(iter(unknown)), interval_text(unknown)
+    hint = f'write Every("{text or "1h30m"}")'
+    if name in ("months", "years"):
+        hint = "months and years have no fixed length: use CalendarInterval(months=1, ...)"
+    return ScheduleError(f"Every takes no {name}=", field="duration", hint=hint)
 
 
 def _read_period(period: str | timedelta) -> timedelta:

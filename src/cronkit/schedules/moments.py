@@ -27,6 +27,8 @@ MAX_OCCURRENCES = 1_000_000
 _EXAMPLE = 'write "2027-01-01T09:00+01:00"'
 _TIME_SHAPES = {"00:00", "00:00:00", *(f"00:00:00.{'0' * digits}" for digits in range(1, 7))}
 _OFFSET_SHAPES = {"", "Z", "+00:00", "+00:00:00"}
+_COLUMNS = {"year": 1, "month": 6, "day": 9, "hour": 12, "minute": 15, "second": 18}
+"""Where a part of an ISO text stands, by the first word of what Python says of it."""
 _DIGITS = str.maketrans("123456789-tz", "000000000+TZ")
 
 
@@ -83,7 +85,10 @@ def _read_iso(value: str, field: str) -> datetime:
     try:
         return datetime.fromisoformat(text.upper())
     except ValueError as error:
-        raise ScheduleError(str(error), field=field, text=text, column=1, hint="correct the date or time") from None
+        problem, column = str(error), _COLUMNS.get(str(error).partition(" ")[0])
+        if column is None:
+            problem, column = "an offset is less than 24 hours", 12 + len(time)
+        raise ScheduleError(problem, field=field, text=text, column=column, hint="correct it") from None
 
 
 def micros(moment: datetime) -> int:

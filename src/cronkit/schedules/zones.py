@@ -9,6 +9,21 @@ from cronkit.schedules.moments import offset_of
 __all__ = ["resolve_zone", "same_zone", "zone_key", "zone_name", "zone_title"]
 
 _MAX_NAME = 64
+_LONGEST_ABBREVIATION = 4
+_PLACES = {
+    **dict.fromkeys(("CEST", "MEZ", "MESZ"), "Europe/Paris"),
+    **dict.fromkeys(("BST",), "Europe/London"),
+    **dict.fromkeys(("EEST",), "Europe/Helsinki"),
+    **dict.fromkeys(("WEST",), "Europe/Lisbon"),
+    **dict.fromkeys(("EDT", "ET"), "America/New_York"),
+    **dict.fromkeys(("CST", "CDT", "CT"), "America/Chicago"),
+    **dict.fromkeys(("MDT", "MT"), "America/Denver"),
+    **dict.fromkeys(("PST", "PDT", "PT"), "America/Los_Angeles"),
+    **dict.fromkeys(("IST",), "Asia/Kolkata"),
+    **dict.fromkeys(("JST",), "Asia/Tokyo"),
+    **dict.fromkeys(("AEST", "AEDT"), "Australia/Sydney"),
+}
+"""A place for an abbreviation that is no name of a zone; some are used for several, so these are examples."""
 _SOME_DAY = datetime(2000, 1, 1)
 
 
@@ -93,6 +108,11 @@ def _similar(name: str) -> str:
 
         names = {known.lower(): known for known in available_timezones()}
         wanted = name.lower().replace(" ", "_")
+        if name[:3].upper() in ("UTC", "GMT") and name[3:4] in ("+", "-"):
+            return 'write an offset as "+02:00"; a place such as "Europe/Paris" has its changes of the clocks too'
+        if wanted not in names and name.isalpha() and name.isupper() and len(name) <= _LONGEST_ABBREVIATION:
+            place = _PLACES.get(name, "Europe/Paris")
+            return f'an abbreviation does not say when clocks change: name a place, such as "{place}"'
         names |= {known.rpartition("/")[2].lower(): known for known in sorted(available_timezones())} | names
         close = get_close_matches(wanted, names, n=1, cutoff=0.7)
         if close:
