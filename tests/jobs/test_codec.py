@@ -339,7 +339,7 @@ def test_a_value_whose_parts_are_shared_over_and_over_is_refused_at_once() -> No
     [
         ("", "Expecting value"),
         ("{", "Expecting property name"),
-        ("[1,]", "Expecting value"),
+        ("[1,]", "JSONDecodeError"),
         ("1 2", "Extra data"),
         ("NaN", "NaN is no JSON"),
         ("[-Infinity]", "-Infinity is no JSON"),
@@ -353,7 +353,7 @@ def test_a_value_whose_parts_are_shared_over_and_over_is_refused_at_once() -> No
         ('{"$datetime":"2027-13-01"}', "month must be"),
         ('{"$datetime":["2027-01-01","Mars/Olympus",0]}', "the zone 'Mars/Olympus' is not known here: install tzdata"),
         ('{"$datetime":["2027-01-01","../../../etc/passwd",0]}', "is not known here"),
-        ('{"$datetime":["2027-01-01","+99:00",0]}', "ValueError"),
+        ('{"$datetime":["2027-01-01","+99:00",0]}', "the zone '+99:00' is not known here"),
         ('{"$timedelta":[999999999999,0,0]}', "OverflowError"),
         ('{"$timedelta":[1e99,0,0]}', "holds a float"),
         ('{"$decimal":"x"}', "ConversionSyntax"),
