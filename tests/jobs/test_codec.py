@@ -323,6 +323,21 @@ def test_a_longer_value_is_refused_with_the_remedy(value: Any) -> None:
         encode_value(value)
 
 
+@pytest.mark.parametrize(
+    ("value", "path"), [({"a": ["a" * MAX_SIZE]}, r"value\['a'\]\[0\]"), ({"a": ["a" * 9999] * 999}, r"value\['a'\]")]
+)
+def test_the_error_names_what_is_too_long_itself(value: Any, path: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{path} is longer"):
+        encode_value(value)
+
+
+def test_an_attribute_that_raises_is_a_value_that_cannot_be_stored() -> None:
+    value = Point(1)
+    object.__delattr__(value, "y")
+    with pytest.raises(ConfigurationError, match=r"^value\[0\] cannot be read: AttributeError"):
+        encode_value([value])
+
+
 def test_a_value_whose_parts_are_shared_over_and_over_is_refused_at_once() -> None:
     value: Any = [1]
     for _ in range(60):
@@ -386,7 +401,19 @@ def test_what_is_no_text_cannot_be_read(value: Any) -> None:
         decode_value(value)
 
 
-def test_a_class_that_refuses_its_fields_makes_the_text_unreadable() -> None:
+class Wordless(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (ArithmeticError("below zero"), "ArithmeticError: below zero"),
+        (Wordless(), "Wordless: <str() raised RuntimeError>"),
+    ],
+)
+def test_a_class_that_refuses_its_fields_makes_the_text_unreadable(error: Exception, why: str) -> None:
     @cronkit.storable(name="tests.Picky")
     @dataclass
     class Picky:
@@ -394,11 +421,12 @@ def test_a_class_that_refuses_its_fields_makes_the_text_unreadable() -> None:
 
         def __post_init__(self) -> None:
             if self.n < 0:
-                raise ArithmeticError("below zero")
+                raise error
 
     text = encode_value(Picky(1))
-    with pytest.raises(UnreadableError, match="ArithmeticError: below zero"):
+    with pytest.raises(UnreadableError) as refusal:
         decode_value(text.replace('"n":1', '"n":-1'))
+    assert str(refusal.value) == why
 
 
 def test_the_reason_is_short_whatever_the_text_holds() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from enum import Flag
+from functools import cache
 from itertools import count, repeat
 from json.encoder import encode_basestring_ascii as quote
 from math import isfinite
@@ -22,7 +23,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from cronkit.errors import ConfigurationError, UnreadableError
-from cronkit.jobs.refusals import BareStep, describe_path, why_not_storable
+from cronkit.jobs.refusals import BareStep, describe_error, describe_path, why_not_storable
 from cronkit.jobs.storable import Storable, storable_class, storable_named
 
 MAX_SIZE = 1_048_576
@@ -52,7 +53,7 @@ def encode_value(value: Any, where: str = "value", *, canonical: bool = False) -
     if type(value) is dict and not value:
         return "{}"
     writer = _Writer(where, canonical)
-    return writer.checked(writer.text(value))
+    return writer.whole(lambda: writer.text(value))
 
 
 def encode_fields(fields: Mapping[str, Any], *, canonical: bool = False) -> str:
@@ -62,7 +63,7 @@ def encode_fields(fields: Mapping[str, Any], *, canonical: bool = False) -> str:
         ConfigurationError: as `encode_value`, the limit being one for all.
     """
     writer = _Writer("", canonical)
-    return writer.checked(writer.items(fields, _field_steps(fields)))
+    return writer.whole(lambda: writer.items(fields, map(_field_step, fields)))
 
 
 def decode_value(text: str) -> Any:
@@ -82,7 +83,7 @@ def decode_value(text: str) -> Any:
     except (UnreadableError, MemoryError):
         raise
     except Exception as error:  # bad JSON, a payload of the wrong kind, or a class that does not take its fields
-        raise UnreadableError(f"{type(error).__name__}: {str(error)[:200]}") from error
+        raise UnreadableError(describe_error(error)) from error
 
 
 # Writing
@@ -98,7 +99,13 @@ class _Writer:
         self.canonical = canonical
         self.path: list[object] = []
 
-    def checked(self, text: str) -> str:
+    def whole(self, write: Callable[[], str]) -> str:
+        try:
+            text = write()
+        except (ConfigurationError, MemoryError):
+            raise
+        except Exception as error:  # another thread changes a dict meanwhile, or somebody's attribute raises
+            raise self.refused(f"cannot be read: {describe_error(error)}") from error
         if len(text) > MAX_SIZE:
             raise self.too_long()
         return text
@@ -123,7 +130,8 @@ class _Writer:
             written.append(text := self.text(value))
             room -= len(text)
             if room < 0:  # found here, and not at the end: what shares its parts may be longer than memory
-                path.pop()
+                if len(text) <= MAX_SIZE:
+                    path.pop()
                 raise self.too_long()
         path.pop()
         return written
@@ -135,7 +143,7 @@ class _Writer:
 
     def instance(self, value: Any, registered: Storable) -> str:
         fields = {name: getattr(value, name) for name in registered.fields}
-        return _tag("dataclass", f"[{quote(registered.name)},{self.items(fields, _field_steps(fields))}]")
+        return _tag("dataclass", f"[{quote(registered.name)},{self.items(fields, map(_field_step, fields))}]")
 
     def refused(self, why: str) -> ConfigurationError:
         return ConfigurationError(f"{describe_path(self.where, self.path)} {why}")
@@ -146,8 +154,9 @@ class _Writer:
         )
 
 
-def _field_steps(names: Iterable[str]) -> Iterable[object]:
-    return (BareStep(f".{name}") for name in names)
+@cache
+def _field_step(name: str) -> BareStep:
+    return BareStep(f".{name}")
 
 
 def _string(writer: _Writer, value: str) -> str:

@@ -15,6 +15,7 @@ from cronkit.errors import ConfigurationError, ScheduleError, UnreadableError
 from cronkit.jobs.codec import decode_value, encode_fields, read_zone
 from cronkit.jobs.job import JobSpec, Pause
 from cronkit.jobs.policies import LIBRARY_DEFAULTS, Missed, MissedKind, OnCrash, Overlap, Policies, Retry
+from cronkit.jobs.refusals import describe_error
 from cronkit.jobs.validation import whole_number
 from cronkit.schedules import At, CalendarInterval, Cron, Every, Manual, Schedule, parse_duration, serial
 from cronkit.schedules.durations import format_duration
@@ -130,7 +131,7 @@ def schedule_from_json(value: Any) -> Schedule:
     except (UnreadableError, MemoryError):
         raise
     except Exception as error:  # ScheduleError, and whatever else the parts of a damaged one lead to
-        raise UnreadableError(f"the schedule cannot be read: {error}") from error
+        raise UnreadableError(f"the schedule cannot be read: {describe_error(error)}") from error
 
 
 # Policies

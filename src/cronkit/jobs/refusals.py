@@ -31,6 +31,15 @@ def describe_path(where: str, path: Sequence[object]) -> str:
     return "".join((where, *steps)).removeprefix(".")
 
 
+def describe_error(error: Exception) -> str:
+    """An error's class and the beginning of what it says, whatever its own code does."""
+    try:
+        said = str(error)[:200]
+    except Exception as broken:  # its failure is what there is to report
+        said = f"<str() raised {type(broken).__name__}>"
+    return f"{type(error).__name__}: {said}"
+
+
 def why_not_storable(value: Any) -> str:
     """What follows the path in the error: what the value is, and the remedy."""
     kind = type(value)
