@@ -1,5 +1,7 @@
 """Schedules that are right to the second, and a scheduler that runs them in your own process."""
 
+import typing as _typing
+
 from cronkit import errors, events
 from cronkit.errors import (
     ConfigurationError,
@@ -41,6 +43,9 @@ from cronkit.schedules import (
 )
 from cronkit.stores import MemoryStore
 
+if _typing.TYPE_CHECKING:
+    from cronkit.stores import SQLiteStore
+
 __all__ = [
     "AsyncScheduler",
     "At",
@@ -71,6 +76,7 @@ __all__ = [
     "RunHandle",
     "RunNotFoundError",
     "RunStatus",
+    "SQLiteStore",
     "Schedule",
     "ScheduleError",
     "Scheduler",
@@ -88,3 +94,15 @@ __all__ = [
     "schedule_from_json",
     "storable",
 ]
+
+
+def __getattr__(name: str) -> _typing.Any:
+    if name == "SQLiteStore":  # only whoever asks for it pays for sqlite3
+        from cronkit.stores import SQLiteStore
+
+        return SQLiteStore
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

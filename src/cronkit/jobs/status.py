@@ -13,7 +13,7 @@ class RunStatus(StrEnum):
     RETRYING = "retrying"
     """Waiting for its next attempt."""
     HELD = "held"
-    """Waiting for a person: its node was lost, and ``on_crash="hold"``."""
+    """Waiting for a person: its node was lost, and ``on_crash="hold"``; or its row cannot be read."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -38,8 +38,10 @@ OPEN = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.RETRYING, RunSt
 TERMINAL = frozenset(RunStatus) - OPEN
 
 TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
-    RunStatus.QUEUED: frozenset({RunStatus.RUNNING, RunStatus.CANCELLED, RunStatus.SKIPPED, RunStatus.MISSED}),
-    RunStatus.RETRYING: frozenset({RunStatus.RUNNING, RunStatus.CANCELLED}),
+    RunStatus.QUEUED: frozenset(
+        {RunStatus.RUNNING, RunStatus.CANCELLED, RunStatus.SKIPPED, RunStatus.MISSED, RunStatus.HELD}
+    ),
+    RunStatus.RETRYING: frozenset({RunStatus.RUNNING, RunStatus.CANCELLED, RunStatus.HELD}),
     RunStatus.HELD: frozenset({RunStatus.QUEUED, RunStatus.CANCELLED}),
     RunStatus.RUNNING: frozenset(
         {

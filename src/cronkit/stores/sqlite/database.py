@@ -1,0 +1,333 @@
+"""The connections to the file: one that writes, one for leases, a few that read; and that the file is still there.
+
+A transaction begins with the write lock, holds no code but the store's, and is over within milliseconds. What goes
+wrong with the file, its disk or another process becomes a ``StoreUnavailableError``; the transaction was rolled back.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn, cast
+from weakref import WeakSet
+
+from cronkit.clock import Alarm
+from cronkit.errors import ConfigurationError, StoreUnavailableError
+from cronkit.stores.sqlite.faults import is_busy, result_code, unavailable
+from cronkit.stores.sqlite.location import Identity, identify, refuse_network
+from cronkit.stores.sqlite.migrations import migrate, refuse_foreign
+
+OLDEST_SQLITE = (3, 35, 0)
+"""The first version with RETURNING."""
+PAGES_TO_CHECKPOINT = 4_000
+"""After how many pages (16 MB) the write-ahead log goes into the file: four times SQLite's default, as a batch of
+fires touches some pages again and again."""
+CACHE = 16_000
+"""KiB of pages that the writing connection keeps; the others have SQLite's 2 MB."""
+POOLED = 4
+"""How many idle reading connections are kept."""
+PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
+"""After these faults a connection can be used again."""
+TRIES, PAUSE = 100, 0.02
+"""How often, and after how many seconds, the change to WAL is tried: SQLite does not wait for its lock."""
+
+Connection = sqlite3.Connection
+
+
+class Lane:
+    """One connection, and the lock under which it is used."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.connection: Connection | None = None
+        self.life = 0
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+
+class Database:
+    """A SQLite file, opened by the first use, closed by ``close``, and opened again by the next use."""
+
+    def __init__(self, path: Path, busy_timeout: timedelta) -> None:
+        self.path = path
+        self._busy_timeout = busy_timeout.total_seconds()
+        self._opening = threading.RLock()
+        self._writer = Lane()
+        self._leases = Lane()
+        self._readers: list[Connection] = []
+        self._reading = threading.Condition()
+        self._lent = 0
+        self._turn = threading.Lock()
+        self._identity: Identity | None = None
+        self._had_file = False
+        self._life = 0
+        self._seen: tuple[Connection, int] | None = None
+        _databases.add(self)
+
+    # -- transactions -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes, for all but leases."""
+        with self._writer.lock:
+            with self._turn:
+                pass  # the lease thread goes first
+            with self._transaction(self._writer) as connection:
+                yield connection
+
+    @contextmanager
+    def write_lease(self) -> Iterator[Connection]:
+        """A transaction on the connection of the leases, which no other work of this process can keep waiting."""
+        with self._leases.lock, self._turn, self._transaction(self._leases) as connection:
+            yield connection
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """Statements that read, each by itself, on the connection that writes."""
+        with self._writer.lock:
+            connection = self._connected(self._writer)
+            try:
+                yield connection
+            except sqlite3.Error as error:
+                self._raise(error, self._writer)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that reads, beside whatever is being written."""
+        connection, life = self._lend()
+        try:
+            connection.execute("BEGIN")
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException as error:
+            self._give_back(connection, -1)
+            self._raise(error)
+        self._give_back(connection, life)
+
+    @contextmanager
+    def _transaction(self, lane: Lane) -> Iterator[Connection]:
+        connection = self._connected(lane)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException as error:
+            self._roll_back(lane, connection)
+            self._raise(error, lane)
+        self._check_file()
+
+    def _roll_back(self, lane: Lane, connection: Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            lane.close()
+
+    def _raise(self, error: BaseException, lane: Lane | None = None) -> NoReturn:
+        """Raise an error of SQLite's as a store's, if it is the file's, and any other as it is."""
+        told = unavailable(error, self.path) if isinstance(error, sqlite3.Error) else None
+        if told is None:
+            raise error
+        if lane is not None and result_code(cast(sqlite3.Error, error)) not in PASSING:
+            lane.close()
+        raise told from error
+
+    # -- the file -----------------------------------------------------------------------------------------------------
+
+    def _connected(self, lane: Lane) -> Connection:
+        """The lane's connection to the file that is at the path now."""
+        if self._identity is not None:
+            self._check_file()
+        if lane.life != self._life:
+            lane.close()
+        if lane.connection is None:
+            lane.connection = self._connect(CACHE if lane is self._writer else None)
+            lane.life = self._life
+        return lane.connection
+
+    def _check_file(self) -> None:
+        """See that what is written is in the file that people find at the path.
+
+        Raises:
+            StoreUnavailableError: that is another file, or none; the next verb opens what is there then.
+        """
+        if identify(self.path) != self._identity:
+            self._let_go()
+            raise StoreUnavailableError(f"{self.path}: the file was moved, deleted or replaced while it was open")
+
+    def open(self) -> None:
+        """Connect, and bring the tables up to date."""
+        with self._writer.lock:
+            self._connected(self._writer)
+
+    def _connect(self, cache: int | None = None) -> Connection:
+        with self._opening:
+            if self._identity is None:
+                self._refuse_unusable()
+            try:
+                connection = sqlite3.connect(
+                    self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
+                )
+            except sqlite3.Error as error:
+                self._raise(error)
+            try:
+                self._prepare(connection, cache)
+            except BaseException as error:
+                connection.close()
+                self._raise(error)
+            return connection
+
+    def _refuse_unusable(self) -> None:
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            needed = ".".join(map(str, OLDEST_SQLITE))
+            raise ConfigurationError(
+                f"Python's sqlite3 has SQLite {sqlite3.sqlite_version} here, and this store needs {needed} or later: "
+                "use a newer build of Python, or of the SQLite library"
+            )
+        if self._had_file and identify(self.path) is None:
+            raise StoreUnavailableError(
+                f"{self.path}: the file is gone; put it back, or close the store to begin with an empty one"
+            )
+        refuse_network(self.path)
+
+    def _prepare(self, connection: Connection, cache: int | None) -> None:
+        if self._identity is None:
+            refuse_foreign(connection, self.path)
+            self._use_wal(connection)
+            connection.execute("PRAGMA synchronous = FULL")
+            migrate(connection, self.path)
+            self._identity, self._had_file = identify(self.path), True
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {PAGES_TO_CHECKPOINT}")
+        if cache is not None:
+            connection.execute(f"PRAGMA cache_size = -{cache}")
+
+    def _use_wal(self, connection: Connection) -> None:
+        mode = ""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+                break
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or not tries_left:
+                    raise
+                Alarm().wait(PAUSE)
+        if mode != "wal":
+            raise ConfigurationError(
+                f"{self.path} cannot be used with a write-ahead log (its journal mode is {mode!r}): "
+                "put it on a local disk that supports shared memory"
+            )
+
+    # -- readers ------------------------------------------------------------------------------------------------------
+
+    def _lend(self) -> tuple[Connection, int]:
+        if self._identity is None:
+            self.open()
+        self._check_file()
+        with self._reading:
+            self._lent += 1
+            life = self._life
+            connection = self._readers.pop() if self._readers else None
+        if connection is None:
+            try:
+                connection = self._connect()
+            except BaseException:
+                with self._reading:
+                    self._lent -= 1
+                    self._reading.notify_all()
+                raise
+        return connection, life
+
+    def _give_back(self, connection: Connection, life: int) -> None:
+        with self._reading:
+            self._lent -= 1
+            is_kept = life == self._life and len(self._readers) < POOLED
+            if is_kept:
+                self._readers.append(connection)
+            self._reading.notify_all()
+        if not is_kept:
+            connection.close()
+
+    # -- changes by others --------------------------------------------------------------------------------------------
+
+    def has_changed_elsewhere(self) -> bool:
+        """Whether another process has committed since the last call, as far as that can be told: a commit of this
+        one's own leases looks the same."""
+        if not self._writer.lock.acquire(blocking=False):
+            return False  # it is about to see for itself
+        try:
+            connection = self._connected(self._writer)
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
+        except (sqlite3.Error, StoreUnavailableError):
+            return False  # whoever uses the file is told so
+        finally:
+            self._writer.lock.release()
+        seen, self._seen = self._seen, (connection, version)
+        return seen is not None and seen != self._seen
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Let go of every connection, after what is being done has been done."""
+        with self._writer.lock, self._leases.lock:
+            self._let_go()
+            self._had_file = False
+
+    def _let_go(self) -> None:
+        """Close all but what another thread uses, which is closed when that is done. SQLite leaves the log of a file
+        that was moved or replaced as it is."""
+        self._identity = None
+        self._seen = None
+        with self._reading:
+            self._life += 1
+            readers, self._readers = self._readers, []
+        for connection in readers:
+            connection.close()
+        for lane in (self._writer, self._leases):
+            if lane.lock.acquire(blocking=False):
+                lane.close()
+                lane.lock.release()
+
+    # -- forks --------------------------------------------------------------------------------------------------------
+
+    def before_fork(self) -> None:
+        """Wait until nobody uses the file, and close it: SQLite's locks, and what it knows of them, do not survive in
+        a child. Parent and child open it again when they use it."""
+        self._writer.lock.acquire()
+        self._leases.lock.acquire()
+        self._reading.acquire()
+        while self._lent:
+            self._reading.wait()
+        self._let_go()
+
+    def after_fork(self) -> None:
+        """Go on, in the parent and in the child."""
+        for lock in (self._reading, self._leases.lock, self._writer.lock):
+            lock.release()
+
+
+_databases: WeakSet[Database] = WeakSet()
+_paused: list[Database] = []
+
+
+def _before_fork() -> None:
+    for database in list(_databases):
+        database.before_fork()
+        _paused.append(database)
+
+
+def _after_fork() -> None:
+    while _paused:
+        _paused.pop().after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

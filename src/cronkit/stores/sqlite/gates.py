@@ -1,0 +1,72 @@
+"""A job's gate: its open runs in their order, the first of which is in the way of the others."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+from cronkit.jobs.policies import Overlap
+from cronkit.jobs.rules import must_wait
+from cronkit.jobs.run import RunRow
+from cronkit.jobs.status import RunStatus
+from cronkit.stores.sqlite.database import Connection
+from cronkit.stores.sqlite.run_rows import OVERLAPS, STATUSES
+
+WAITING = frozenset({RunStatus.QUEUED, RunStatus.RETRYING})
+
+GATES = """
+SELECT job, sequence, id, status, overlap, ready, place FROM runs
+WHERE job IN (SELECT value FROM json_each(?)) AND place IS NOT NULL ORDER BY job, place"""
+COME_FORWARD = "UPDATE runs SET ready = 1 WHERE sequence = ?"
+
+
+class OpenRun:
+    """A run in its job's gate. ``newborn`` is its row while it is not in the file yet."""
+
+    __slots__ = ("id", "newborn", "overlap", "ready", "sequence", "status")
+
+    def __init__(
+        self, sequence: int, run_id: str, status: RunStatus, overlap: Overlap, ready: bool, newborn: RunRow | None
+    ) -> None:
+        self.sequence = sequence
+        self.id = run_id
+        self.status = status
+        self.overlap = overlap
+        self.ready = ready
+        self.newborn = newborn
+
+
+Gate = list[OpenRun]
+
+
+def read_gates(connection: Connection, jobs: Iterable[int]) -> dict[int, Gate]:
+    """The gates of jobs; a job without open runs has none."""
+    gates: dict[int, Gate] = defaultdict(list)
+    for pk, sequence, run_id, status, overlap, ready, _ in connection.execute(GATES, (json.dumps(list(jobs)),)):
+        # What software of another version has written counts as one that runs on.
+        known = STATUSES.get(status, RunStatus.RUNNING)
+        gates[pk].append(OpenRun(sequence, run_id, known, OVERLAPS.get(overlap, Overlap.SKIP), bool(ready), None))
+    return gates
+
+
+def come_forward(connection: Connection, jobs: Iterable[int]) -> bool:
+    """Let the first of each gate start that waits behind nobody any more; say whether there was one."""
+    forward = [
+        (gate[0].sequence,)
+        for gate in read_gates(connection, jobs).values()
+        if gate[0].status in WAITING and not gate[0].ready
+    ]
+    if forward:
+        connection.executemany(COME_FORWARD, forward)
+    return bool(forward)
+
+
+def may_start(run: OpenRun, gate: Gate) -> bool:
+    """Whether a run's turn has come."""
+    return not must_wait(run.overlap, run.id, (gate[0].id,) if gate else ())
+
+
+def end_newborn(run: RunRow, status: RunStatus, at: datetime, reason: str | None) -> None:
+    """End a run that is not in the file yet."""
+    run.move(status)
+    run.finished_at, run.reason = at, reason

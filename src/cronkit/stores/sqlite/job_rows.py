@@ -1,0 +1,72 @@
+"""Rows of ``jobs`` as ``JobRow``s."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from cronkit.jobs.documents import pause_from_text
+from cronkit.jobs.job import JobRow
+from cronkit.jobs.keys import JobKey
+from cronkit.jobs.status import TERMINAL, RunStatus
+from cronkit.stores.sqlite.database import Connection
+from cronkit.stores.sqlite.declarations import Declaration, Declarations, stand_in
+from cronkit.stores.sqlite.moments import EPOCH, from_micros, maybe_moment
+
+COUNTED = tuple(status for status in RunStatus if status in TERMINAL)
+"""The statuses that a job counts, each in the column of its name."""
+
+COLUMNS = """pk, namespace, id, revision, spec_revision, target, executor, created_at, updated_at, watermark, next_at,
+    next_due, pause, spawned, revisions, last_refusal, removed_at, quarantine, """ + ", ".join(COUNTED)
+FIRST_COUNTER = 18
+
+OPEN_RUNS = """
+SELECT job, id FROM runs
+WHERE job IN (SELECT value FROM json_each(?)) AND place IS NOT NULL ORDER BY job, place"""
+
+Row = Sequence[Any]
+
+
+def read_jobs(connection: Connection, declarations: Declarations, rows: Sequence[Row]) -> list[JobRow]:
+    """The jobs of rows of ``COLUMNS``, each with its declaration and its open runs.
+
+    A row that makes no sense becomes a job that is unreadable, which the others need not notice.
+    """
+    if not rows:
+        return []
+    keys = {row[0]: JobKey(row[1], row[2], row[0]) for row in rows}
+    declared = declarations.of(connection, ((row[0], row[4], keys[row[0]], row[5], row[6]) for row in rows))
+    gates: dict[int, list[str]] = defaultdict(list)
+    for pk, run_id in connection.execute(OPEN_RUNS, (json.dumps(list(keys)),)):
+        gates[pk].append(run_id)
+    return [_read_job(row, keys[row[0]], declared[row[0]], gates.get(row[0], ())) for row in rows]
+
+
+def _read_job(row: Row, key: JobKey, declaration: Declaration, open_runs: Iterable[str]) -> JobRow:
+    job: JobRow = object.__new__(JobRow)  # a third of what __init__ and setting it all again would take
+    job.key = key
+    job.revision = row[3]
+    job.spawned, job.revisions, job.last_refusal = row[13], row[14], row[15]
+    job.open = tuple(open_runs)
+    job.noted = ()
+    job.counters = {status: count for status, count in zip(COUNTED, row[FIRST_COUNTER:], strict=True) if count}
+    job.spec, job.declared, job.overrides, job.fingerprints, job.unreadable = declaration
+    if row[17] is not None:
+        job.unreadable = row[17]
+    try:
+        job.created_at, job.updated_at, job.watermark = from_micros(row[7]), from_micros(row[8]), from_micros(row[9])
+        job.next_at = maybe_moment(row[10])
+        job.next_due = job.next_at if row[11] == row[10] else maybe_moment(row[11])
+        job.pause = None if row[12] is None else pause_from_text(row[12])
+        job.removed_at = maybe_moment(row[16])
+    except (ValueError, TypeError, OverflowError) as error:
+        _set_aside(job, row, f"{error}")
+    return job
+
+
+def _set_aside(job: JobRow, row: Row, reason: str) -> None:
+    """Make an unreadable job of one whose times or pause make no sense."""
+    job.unreadable = job.unreadable or reason
+    job.spec = stand_in(job.key.id, row[5], row[6])
+    job.created_at = job.updated_at = job.watermark = EPOCH
+    job.next_at = job.next_due = job.pause = job.removed_at = None

@@ -1,0 +1,186 @@
+"""Which node holds which runs, until when, and what becomes of them when it is lost."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from cronkit.clock import utc_now
+from cronkit.jobs.keys import JobKey
+from cronkit.jobs.rules import CRASH_REASON, after_crash
+from cronkit.jobs.run import RunRow
+from cronkit.jobs.status import RunStatus
+from cronkit.stores.memory.notices import Notices
+from cronkit.stores.protocol import Claimed
+from cronkit.stores.sqlite.births import Tally
+from cronkit.stores.sqlite.claims import SPECS_OF_RUNS
+from cronkit.stores.sqlite.database import Connection, Database
+from cronkit.stores.sqlite.declarations import Declaration, Declarations, is_any_quarantined, lift_quarantine
+from cronkit.stores.sqlite.gates import come_forward
+from cronkit.stores.sqlite.moments import span_micros, to_micros
+from cronkit.stores.sqlite.run_rows import COLUMNS, SOURCE, read_kwargs, read_run
+
+RENEW = """
+INSERT INTO nodes (node, until, length) VALUES (?, ?, ?)
+ON CONFLICT (node) DO UPDATE SET until = excluded.until, length = excluded.length"""
+MINE = """
+SELECT r.id, r.fence FROM json_each(?) AS wanted CROSS JOIN runs AS r
+WHERE r.id = wanted.value AND r.held = 1 AND r.node = ? AND r.status = 'running'"""
+LEAVE = """
+DELETE FROM nodes WHERE node = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE held = 1 AND runs.node = nodes.node)"""
+CANCELLING = """
+SELECT id, reason FROM runs WHERE held = 1 AND cancel_requested = 1 AND node = ? AND status = 'running'"""
+NODES = "SELECT node, until, length FROM nodes"
+REWRITE = "UPDATE nodes SET until = ? WHERE node = ?"
+FORGET = "DELETE FROM nodes WHERE node = ?"
+HELD = f"SELECT {COLUMNS} FROM {SOURCE} WHERE r.held = 1 AND r.node = ?"
+LET_GO = "UPDATE runs SET occupied = 0, held = 0, place = NULL WHERE sequence = ?"
+END = """
+UPDATE runs SET status = ?, finished_at = ?, reason = ?, crashes = ?, excused = ?, held = 0, place = NULL
+WHERE sequence = ?"""
+HOLD = """
+UPDATE runs SET status = 'held', reason = ?, crashes = ?, excused = ?, fence = ?, held = 0, place = NULL
+WHERE sequence = ?"""
+REQUEUE = """
+UPDATE runs SET status = 'queued', due_at = ?, reason = ?, crashes = ?, excused = ?, fence = ?, held = 0,
+    ready = overlap = 'allow' OR place = (SELECT min(g.place) FROM runs AS g WHERE g.job = runs.job),
+    (executor, target) = (SELECT executor, target FROM jobs WHERE pk = runs.job)
+WHERE sequence = ?"""
+PRESENT = "SELECT pk FROM jobs WHERE pk IN (SELECT value FROM json_each(?)) AND removed_at IS NULL"
+
+
+class SQLiteLeases:
+    """The leases in a file."""
+
+    def __init__(self, database: Database, declarations: Declarations, notices: Notices) -> None:
+        self._database = database
+        self._declarations = declarations
+        self._notices = notices
+
+    def renew(self, node: str, held: Mapping[str, int], lease: timedelta, now: datetime | None) -> frozenset[str]:
+        """See ``RunQueue``."""
+        length = span_micros(lease)
+        with self._database.write_lease() as connection:
+            connection.execute(RENEW, (node, to_micros(now or utc_now()) + length, length))
+            mine = dict(connection.execute(MINE, (json.dumps(list(held)), node))) if held else {}
+        return frozenset(run_id for run_id, fence in held.items() if mine.get(run_id) != fence)
+
+    def leave(self, node: str) -> None:
+        """See ``RunQueue``."""
+        with self._database.write_lease() as connection:
+            connection.execute(LEAVE, (node,))
+
+    def cancel_requests(self, node: str) -> Mapping[str, str]:
+        """See ``RunQueue``."""
+        with self._database.read() as connection:
+            rows = connection.execute(CANCELLING, (node,)).fetchall()
+        return {run_id: reason or "cancelled" for run_id, reason in rows}
+
+    def held_by(self, node: str) -> list[Claimed]:
+        """See ``RunQueue``."""
+        found: list[Claimed] = []
+        with self._database.look() as connection:
+            for run, declaration in self._held(connection, node):
+                if run.status is RunStatus.RUNNING and declaration.unreadable is None:
+                    found.append(Claimed(run, declaration.spec, run.fence, run.attempt))
+        return found
+
+    def reap(self, now: datetime | None) -> list[RunRow]:
+        """See ``RunQueue``."""
+        micros = to_micros(now or utc_now())
+        with self._database.look() as connection:
+            is_any_wrong = any(_is_wrong(until, length, micros) for _, until, length in connection.execute(NODES))
+            if not is_any_wrong and not is_any_quarantined(connection):
+                return []
+        reaper = _Reaper(now or utc_now())
+        with self._database.write() as connection:
+            for node, until, length in connection.execute(NODES).fetchall():
+                if until > micros + length:
+                    connection.execute(REWRITE, (micros + length, node))
+                elif until < micros:
+                    connection.execute(FORGET, (node,))
+                    reaper.take_back(connection, self._held(connection, node))
+            lift_quarantine(connection)
+            reaper.tally.write(connection)
+            come_forward(connection, reaper.jobs)
+        for run in reaper.taken:
+            if not run.status.is_open:
+                self._notices.note_ended(run.id)
+        self._notices.tell()
+        return reaper.taken
+
+    def _held(self, connection: Connection, node: str) -> list[tuple[RunRow, Declaration]]:
+        """The runs that a node holds, and the declarations of their jobs. What cannot be read of them is left out."""
+        rows = connection.execute(HELD, (node,)).fetchall()
+        jobs = connection.execute(SPECS_OF_RUNS, (json.dumps([row[0] for row in rows]),)).fetchall()
+        declared = self._declarations.of(
+            connection, ((row[0], row[1], JobKey(row[2], row[3], row[0]), row[4], row[5]) for row in jobs)
+        )
+        found: list[tuple[RunRow, Declaration]] = []
+        for row in rows:
+            declaration = declared[row[2]]
+            try:
+                run = read_run(row)
+                read_kwargs(run, row)
+            except (ValueError, KeyError, TypeError, OverflowError) as error:
+                declaration = declaration._replace(unreadable=f"{error}")
+                run = read_run((*row[:5], *READABLE, *row[14:20], node, None, None, *row[23:27], *[None] * 4))
+            found.append((run, declaration))
+        return found
+
+
+READABLE = ("manual", "", 0, 0, 1, 0, 0, "skip", "running")
+"""Stands in for what cannot be read of a run that was being executed."""
+
+
+def _is_wrong(until: int, length: int, now: int) -> bool:
+    return until < now or until > now + length
+
+
+class _Reaper:
+    """Takes back the runs of lost nodes, inside the transaction."""
+
+    def __init__(self, now: datetime) -> None:
+        self.taken: list[RunRow] = []
+        self.tally = Tally()
+        self.jobs: set[int] = set()
+        self._now = now
+
+    def take_back(self, connection: Connection, held: list[tuple[RunRow, Declaration]]) -> None:
+        """The runs are nobody's now."""
+        pks = json.dumps([run.job.generation for run, _ in held])
+        present = {pk for (pk,) in connection.execute(PRESENT, (pks,))}
+        for run, declaration in held:
+            self.jobs.add(run.job.generation)
+            if run.occupied:
+                connection.execute(LET_GO, (run.sequence,))
+            else:
+                self._take_back(connection, run, declaration, run.job.generation in present)
+                self.taken.append(run)
+
+    def _take_back(self, connection: Connection, run: RunRow, declaration: Declaration, is_present: bool) -> None:
+        run.crashes += 1
+        run.excused += 1
+        reason: str | None = CRASH_REASON
+        if run.cancel_requested:
+            status, reason = RunStatus.CANCELLED, run.reason
+        elif not is_present:
+            status = RunStatus.ABANDONED
+        elif declaration.unreadable is not None:
+            status, reason = RunStatus.HELD, f"{CRASH_REASON}; it cannot be read: {declaration.unreadable}"
+        else:
+            status = after_crash(declaration.spec.policies.on_crash, run.crashes)
+        run.move(status)
+        run.reason = reason
+        now = to_micros(self._now)
+        if not status.is_open:
+            run.finished_at = self._now
+            self.tally.add(run.job.generation, status)
+            values = status._value_, now, reason, run.crashes, run.excused, run.sequence
+            connection.execute(END, values)
+            return
+        run.fence += 1
+        if status is RunStatus.HELD:
+            connection.execute(HOLD, (reason, run.crashes, run.excused, run.fence, run.sequence))
+        else:
+            run.due_at = self._now
+            connection.execute(REQUEUE, (now, reason, run.crashes, run.excused, run.fence, run.sequence))

@@ -1,0 +1,198 @@
+"""Occurrences that are due, and the claims on them."""
+
+import json
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from cronkit.clock import utc_now
+from cronkit.jobs.codec import encode_value
+from cronkit.jobs.job import JobRow
+from cronkit.jobs.keys import JobKey
+from cronkit.jobs.run import RunRow
+from cronkit.stores.memory.notices import Notices
+from cronkit.stores.protocol import Advance, Change, Claim
+from cronkit.stores.sqlite.births import Bearer, Births, find_occurrence
+from cronkit.stores.sqlite.claims import BEARERS, Claimant, HeldRuns, ready_runs
+from cronkit.stores.sqlite.database import Connection, Database
+from cronkit.stores.sqlite.declarations import Declarations
+from cronkit.stores.sqlite.dispatcher import Dispatcher
+from cronkit.stores.sqlite.gates import read_gates
+from cronkit.stores.sqlite.job_rows import COLUMNS, Row, read_jobs
+from cronkit.stores.sqlite.moments import from_micros, to_micros
+from cronkit.stores.sqlite.run_rows import RUN, read_run
+
+DUE = f"""
+SELECT {COLUMNS} FROM jobs
+WHERE next_due <= ? AND next_due IS NOT NULL AND removed_at IS NULL AND quarantine IS NULL ORDER BY next_due LIMIT ?"""
+DUE_OF_TARGET = f"""
+SELECT {COLUMNS} FROM jobs
+WHERE target = ? AND next_due <= ? AND removed_at IS NULL AND quarantine IS NULL ORDER BY next_due LIMIT ?"""
+FIRST_DUE = """
+SELECT next_due, target FROM jobs
+WHERE next_due IS NOT NULL AND removed_at IS NULL AND quarantine IS NULL ORDER BY next_due LIMIT 1"""
+FIRST_DUE_OF_TARGETS = """
+SELECT min((
+    SELECT next_due FROM jobs
+    WHERE target = known.value AND next_due > -9223372036854775808 AND removed_at IS NULL AND quarantine IS NULL
+    ORDER BY next_due LIMIT 1
+)) FROM json_each(?) AS known"""
+FIRST_READY = """
+SELECT due_at, target FROM runs WHERE ready = 1 AND executor = ? ORDER BY due_at LIMIT 1"""
+FIRST_READY_OF_TARGETS = """
+SELECT min((
+    SELECT due_at FROM runs WHERE ready = 1 AND executor = ? AND target = known.value ORDER BY due_at LIMIT 1
+)) FROM json_each(?) AS known"""
+TARGET_COLUMN, NEXT_DUE_COLUMN = 5, 11
+
+
+class SQLiteQueue:
+    """The queue of a file, up to the claim."""
+
+    def __init__(
+        self,
+        database: Database,
+        declarations: Declarations,
+        notices: Notices,
+        dispatcher: Dispatcher,
+        held: HeldRuns,
+    ) -> None:
+        self._database = database
+        self._declarations = declarations
+        self._notices = notices
+        self._dispatcher = dispatcher
+        self._held = held
+
+    # -- what is due --------------------------------------------------------------------------------------------------
+
+    def due_jobs(self, now: datetime | None, limit: int, targets: Collection[str]) -> list[JobRow]:
+        """See ``RunQueue``."""
+        horizon = to_micros((now or utc_now()) - self._behind(targets))
+        with self._database.look() as connection:
+            rows = self._due_rows(connection, horizon, limit, targets)
+            return read_jobs(connection, self._declarations, rows)
+
+    def _due_rows(self, connection: Connection, horizon: int, limit: int, targets: Collection[str]) -> list[Row]:
+        found: list[Row] = []
+        for row in connection.execute(DUE, (horizon, limit)):
+            if row[TARGET_COLUMN] not in targets:
+                break
+            found.append(row)
+        else:
+            return found
+        # Some that no node like this one can run may be due for ever: from here on each target is asked for by itself.
+        found = []
+        for target in targets:
+            found += connection.execute(DUE_OF_TARGET, (target, horizon, limit))
+        return sorted(found, key=lambda row: (row[NEXT_DUE_COLUMN], row[0]))[:limit]
+
+    def next_wake(self, free: Mapping[str, int], targets: Collection[str]) -> datetime | None:
+        """See ``RunQueue``."""
+        with self._database.look() as connection:
+            times = [self._first(connection, targets, FIRST_DUE, FIRST_DUE_OF_TARGETS)]
+            for executor, slots in free.items():
+                if slots > 0:
+                    times.append(self._first(connection, targets, FIRST_READY, FIRST_READY_OF_TARGETS, executor))
+        first = min((each for each in times if each is not None), default=None)
+        return None if first is None else from_micros(first) + self._behind(targets)
+
+    def _first(
+        self, connection: Connection, targets: Collection[str], of_any: str, of_known: str, *values: str
+    ) -> int | None:
+        row = connection.execute(of_any, values).fetchone()
+        if row is None or row[1] in targets:
+            return None if row is None else row[0]
+        (first,) = connection.execute(of_known, (*values, json.dumps(list(targets)))).fetchone()
+        return first if first is None else int(first)
+
+    def _behind(self, targets: Collection[str]) -> timedelta:
+        return self._dispatcher.behind() if targets else timedelta()
+
+    # -- claims -------------------------------------------------------------------------------------------------------
+
+    def claim(
+        self,
+        advances: Sequence[Advance],
+        now: datetime | None,
+        node: str,
+        free: Mapping[str, int],
+        targets: Collection[str],
+    ) -> Claim:
+        """See ``RunQueue``."""
+        now = now or utc_now()
+        horizon = now - self._behind(targets)
+        if not advances and not self._is_anything_ready(horizon, free, targets):
+            return Claim([], [])
+        drafts = [
+            (run, run.id, run.status, run.reason, run.related_id) for advance in advances for run in advance.births
+        ]
+        try:
+            done = self._claim(advances, now, horizon, node, free, targets, careful=False)
+        except sqlite3.IntegrityError:  # an occurrence has its run already: nothing was written, and each is looked up
+            for run, run_id, status, reason, related_id in drafts:
+                run.id, run.status, run.reason, run.related_id = run_id, status, reason, related_id
+                run.finished_at = run.started_at = run.node = None
+                run.attempt = run.fence = 0
+            done = self._claim(advances, now, horizon, node, free, targets, careful=True)
+        self._held.add(done.claimed)
+        done.births.note(self._notices)
+        self._notices.tell()
+        return Claim(done.born, done.claimed)
+
+    def _is_anything_ready(self, horizon: datetime, free: Mapping[str, int], targets: Collection[str]) -> bool:
+        micros = to_micros(horizon)
+        with self._database.look() as connection:
+            return any(
+                slots > 0 and ready_runs(connection, executor, micros, 1, targets) for executor, slots in free.items()
+            )
+
+    def _claim(
+        self,
+        advances: Sequence[Advance],
+        now: datetime,
+        horizon: datetime,
+        node: str,
+        free: Mapping[str, int],
+        targets: Collection[str],
+        *,
+        careful: bool,
+    ) -> Claimant:
+        with self._database.write() as connection:
+            claimant = Claimant(connection, self._declarations, now, horizon, node, targets, careful=careful)
+            if advances:
+                claimant.advance(advances)
+            claimant.lease(free)
+            claimant.births.write()
+        return claimant
+
+    def enqueue(self, run: RunRow) -> RunRow | None:
+        """See ``RunQueue``."""
+        kwargs = {} if run.kwargs is None else {run.id: encode_value(dict(run.kwargs), "kwargs")}
+        with self._database.write() as connection:
+            known = find_occurrence(connection, run.key)
+            if known is not None:
+                return read_run(connection.execute(RUN, (known,)).fetchone())
+            bearer = self._bearer(connection, run.job.generation)
+            if bearer is None:
+                return None
+            births = Births(connection, kwargs)
+            births.bear(bearer, run)
+            births.write()
+            births.come_forward([bearer])
+            connection.execute(KEEP_REFUSAL, (bearer.last_refusal, bearer.spawned, bearer.key.generation))
+        births.note(self._notices)
+        self._notices.tell(Change.WORK)
+        return run
+
+    def _bearer(self, connection: Connection, pk: int) -> Bearer | None:
+        row = connection.execute(BEARERS, (json.dumps([pk]),)).fetchone()
+        if row is None:
+            return None
+        key = JobKey(row[1], row[2], pk)
+        declared = self._declarations.of(connection, [(pk, row[4], key, row[5], row[6])])
+        gate = read_gates(connection, [pk]).get(pk, [])
+        return Bearer(key, row[5], row[6], declared[pk].spec.policies, row[7], row[8], gate)
+
+
+KEEP_REFUSAL = "UPDATE jobs SET last_refusal = ?, spawned = ? WHERE pk = ?"
+"""A run outside the schedule does not change its job's revision, but stands between two refusals."""

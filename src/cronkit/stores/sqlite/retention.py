@@ -1,0 +1,100 @@
+"""What is forgotten: ended runs beyond a number or an age, and removed jobs on request. Counters stay."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from cronkit.clock import utc_now
+from cronkit.jobs.status import TERMINAL
+from cronkit.stores.sqlite.births import KEEP_LAST_SEQUENCE
+from cronkit.stores.sqlite.database import Connection, Database
+from cronkit.stores.sqlite.job_table import SLICE
+from cronkit.stores.sqlite.moments import span_micros, to_micros
+from cronkit.stores.sqlite.schema import BLOCK
+
+NAMESPACES = """
+WITH RECURSIVE names (namespace) AS (
+    SELECT min(namespace) FROM runs WHERE status <> 'running'
+    UNION ALL
+    SELECT (SELECT min(namespace) FROM runs WHERE status <> 'running' AND namespace > names.namespace)
+    FROM names WHERE names.namespace IS NOT NULL
+)
+SELECT namespace FROM names WHERE namespace IS NOT NULL"""
+OLDEST = """
+SELECT sequence, finished_at FROM runs
+WHERE namespace = ? AND status = ? AND status <> 'running' AND sequence < ? AND occupied = 0
+ORDER BY sequence LIMIT ?"""
+NEWEST = "SELECT ifnull(max(sequence), 0) FROM runs"
+DELETE_RUNS = "DELETE FROM runs WHERE sequence IN (SELECT value FROM json_each(?))"
+DELETE_SPANS = "DELETE FROM spans WHERE block < (SELECT min(sequence) / ? FROM runs)"
+
+REMOVED_LIVES = "SELECT pk FROM jobs WHERE namespace = ? AND id = ? AND removed_at IS NOT NULL"
+ENDED_OF_JOB = """
+SELECT sequence FROM runs WHERE job = ? AND status = ? AND status <> 'running' AND occupied = 0 LIMIT ?"""
+IS_OPEN = "SELECT 1 FROM runs WHERE job = ? AND place IS NOT NULL LIMIT 1"
+PURGE = ("DELETE FROM jobs WHERE pk = ?", "DELETE FROM specs WHERE job = ?", "DELETE FROM revisions WHERE job = ?")
+
+
+class SQLiteRetention:
+    """What a file keeps: the newest ``keep_runs`` runs, and of these the ones that ended within ``keep_for``."""
+
+    def __init__(self, database: Database, keep_runs: int, keep_for: timedelta) -> None:
+        self._database = database
+        self._keep_runs = keep_runs
+        self._keep_for = span_micros(keep_for)
+
+    def prune(self, now: datetime | None, limit: int) -> int:
+        """See ``LedgerTable``."""
+        too_old = to_micros(now or utc_now()) - self._keep_for
+        with self._database.read() as connection:
+            gone = self._prunable(connection, too_old, limit)
+        if gone:
+            with self._database.write() as connection:
+                _delete(connection, gone)
+        return len(gone)
+
+    def _prunable(self, connection: Connection, too_old: int, limit: int) -> list[int]:
+        """Up to ``limit`` runs to forget, the oldest first.
+
+        Of each status the oldest runs are looked at. One that took long hides those born after it until it may go
+        itself; all of them go in the end.
+        """
+        (newest,) = connection.execute(NEWEST).fetchone()
+        beyond = newest - self._keep_runs
+        gone: list[int] = []
+        for (namespace,) in connection.execute(NAMESPACES).fetchall():
+            for status in TERMINAL:
+                rows = connection.execute(OLDEST, (namespace, status._value_, newest, limit))
+                gone += [each for each, ended in rows if each <= beyond or (ended is not None and ended < too_old)]
+        return sorted(gone)[:limit]
+
+    def purge(self, namespace: str, job_id: str) -> int:
+        """See ``JobTable``. A life whose last run has not ended stays until it has."""
+        with self._database.read() as connection:
+            lives = [pk for (pk,) in connection.execute(REMOVED_LIVES, (namespace, job_id))]
+        return sum(self._purge(pk) for pk in lives)
+
+    def _purge(self, pk: int) -> bool:
+        for status in TERMINAL:
+            while self._purge_slice(pk, status._value_) == SLICE:
+                pass
+        with self._database.write() as connection:
+            if connection.execute(IS_OPEN, (pk,)).fetchone():
+                return False
+            for statement in PURGE:
+                connection.execute(statement, (pk,))
+        return True
+
+    def _purge_slice(self, pk: int, status: str) -> int:
+        with self._database.write() as connection:
+            gone = [each for (each,) in connection.execute(ENDED_OF_JOB, (pk, status, SLICE))]
+            if gone:
+                _delete(connection, gone)
+        return len(gone)
+
+
+def _delete(connection: Connection, sequences: Iterable[int]) -> None:
+    (newest,) = connection.execute(NEWEST).fetchone()
+    connection.execute(KEEP_LAST_SEQUENCE, (newest,))
+    connection.execute(DELETE_RUNS, (json.dumps(list(sequences)),))
+    connection.execute(DELETE_SPANS, (BLOCK,))

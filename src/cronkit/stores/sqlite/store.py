@@ -1,0 +1,286 @@
+"""``SQLiteStore``: jobs and runs in one file, for the processes of one host."""
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cronkit.clock import utc_now
+from cronkit.errors import ConfigurationError
+from cronkit.jobs.job import Job, JobRow, Revision
+from cronkit.jobs.keys import JobKey
+from cronkit.jobs.page import Page
+from cronkit.jobs.policies import Duration
+from cronkit.jobs.run import Run, RunRow
+from cronkit.jobs.status import RunStatus
+from cronkit.jobs.validation import whole_number
+from cronkit.schedules.durations import parse_duration
+from cronkit.stores.memory.notices import Notices
+from cronkit.stores.protocol import (
+    Advance,
+    Change,
+    Claim,
+    Claimed,
+    Finish,
+    JobFilter,
+    RunFilter,
+    Scope,
+    StoreCapabilities,
+    Subscriber,
+)
+from cronkit.stores.sqlite.claims import HeldRuns
+from cronkit.stores.sqlite.database import Database
+from cronkit.stores.sqlite.declarations import READER, Declarations, is_any_quarantined, lift_quarantine
+from cronkit.stores.sqlite.dispatcher import Dispatcher
+from cronkit.stores.sqlite.endings import SQLiteEndings
+from cronkit.stores.sqlite.job_table import SQLiteJobs
+from cronkit.stores.sqlite.leases import SQLiteLeases
+from cronkit.stores.sqlite.ledger import SQLiteLedger
+from cronkit.stores.sqlite.queue import SQLiteQueue
+from cronkit.stores.sqlite.retention import SQLiteRetention
+from cronkit.stores.sqlite.watcher import Watcher
+
+ZERO = timedelta()
+
+
+class SQLiteStore:
+    """Jobs and runs in a SQLite file, which the processes of one host share. The constructor does no I/O.
+
+    Of several processes one is preferred; another one takes what is more than ``standby`` late (``"0s"``: whoever is
+    first). Ended runs are kept up to ``keep_runs`` of the newest, and for ``keep_for``; counters outlive them. A
+    statement waits up to ``busy_timeout`` for another process that writes.
+
+    Raises:
+        ConfigurationError: a path or option that cannot mean anything.
+    """
+
+    capabilities = StoreCapabilities(scope=Scope.HOST, durable=True, clock=True, push=True)
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        standby: Duration = "1s",
+        keep_runs: int = 1_000_000,
+        keep_for: Duration = "30d",
+        busy_timeout: Duration = "5s",
+    ) -> None:
+        self.path = read_path(path)
+        whole_number("keep_runs", keep_runs)
+        database = Database(self.path, _duration("busy_timeout", busy_timeout))
+        declarations, held = Declarations(), HeldRuns()
+        self._notices = Notices()
+        self._database = database
+        self._held = held
+        self._subscribers = 0
+        self._nodes: set[str] = set()
+        self._dispatcher = Dispatcher(
+            self.path.with_name(f"{self.path.name}-dispatch"), _duration("standby", standby, zero=True)
+        )
+        self._jobs = SQLiteJobs(database, declarations, self._notices)
+        self._queue = SQLiteQueue(database, declarations, self._notices, self._dispatcher, held)
+        self._endings = SQLiteEndings(database, self._notices, held)
+        self._leases = SQLiteLeases(database, declarations, self._notices)
+        self._ledger = SQLiteLedger(database)
+        self._retention = SQLiteRetention(database, keep_runs, _duration("keep_for", keep_for))
+        self._watcher = Watcher(database.has_changed_elsewhere, lambda: self._notices.tell(Change.ELSEWHERE))
+
+    def __repr__(self) -> str:
+        return f"SQLiteStore({str(self.path)!r})"
+
+    def open(self) -> None:
+        """Connect, and bring the tables up to date.
+
+        Raises:
+            ConfigurationError: the file is not ours, or on a network filesystem; StoreVersionError: newer software
+            has made it into what this one cannot use; StoreUnavailableError: it cannot be opened now.
+        """
+        self._database.open()
+        with self._database.look() as connection:
+            is_any = is_any_quarantined(connection, READER + 1)
+        if is_any:  # the application may have registered since what its jobs hold
+            with self._database.write() as connection:
+                lift_quarantine(connection, READER + 1)
+        if self._subscribers:
+            self._watcher.start()
+
+    def close(self) -> None:
+        """See ``JobStore``."""
+        self._watcher.stop()
+        self._dispatcher.release()
+        self._database.close()
+        self._held.clear()
+
+    def now(self) -> datetime:
+        """The host's clock, which all processes on the file share."""
+        return utc_now()
+
+    # -- JobTable -----------------------------------------------------------------------------------------------------
+
+    def insert(self, jobs: Sequence[JobRow]) -> list[bool]:
+        """See ``JobTable``. Many are written in slices of 1,000, each a transaction."""
+        return self._jobs.insert(jobs)
+
+    def load(self, namespace: str, job_id: str, *, removed: bool = False) -> JobRow | None:
+        """See ``JobTable``."""
+        return self._jobs.load(namespace, job_id, removed=removed)
+
+    def save(self, job: JobRow, births: Sequence[RunRow] = ()) -> bool:
+        """See ``JobTable``."""
+        return self._jobs.save(job, births)
+
+    def rename(self, job: JobRow, job_id: str) -> bool:
+        """See ``JobTable``."""
+        return self._jobs.rename(job, job_id)
+
+    def remove(self, job: JobRow, births: Sequence[RunRow] = (), now: datetime | None = None) -> bool:
+        """See ``JobTable``."""
+        return self._jobs.remove(job, births, now)
+
+    def purge(self, namespace: str, job_id: str) -> int:
+        """See ``JobTable``. A life whose last run has not ended stays until it has."""
+        return self._retention.purge(namespace, job_id)
+
+    def jobs(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> Page[Job]:
+        """See ``JobTable``."""
+        return self._jobs.jobs(wanted, limit=limit, cursor=cursor)
+
+    def history(self, key: JobKey) -> tuple[Revision, ...]:
+        """See ``JobTable``."""
+        return self._jobs.history(key)
+
+    def target_names(self) -> frozenset[str]:
+        """See ``JobTable``."""
+        return self._jobs.target_names()
+
+    # -- RunQueue -----------------------------------------------------------------------------------------------------
+
+    def due_jobs(self, now: datetime | None, limit: int, targets: Collection[str]) -> list[JobRow]:
+        """See ``RunQueue``."""
+        return self._queue.due_jobs(now, limit, targets)
+
+    def claim(
+        self,
+        advances: Sequence[Advance],
+        now: datetime | None,
+        node: str,
+        free: Mapping[str, int],
+        targets: Collection[str],
+    ) -> Claim:
+        """See ``RunQueue``."""
+        return self._queue.claim(advances, now, node, free, targets)
+
+    def held_by(self, node: str) -> list[Claimed]:
+        """See ``RunQueue``."""
+        return self._leases.held_by(node)
+
+    def enqueue(self, run: RunRow) -> RunRow | None:
+        """See ``RunQueue``."""
+        return self._queue.enqueue(run)
+
+    def finish(self, finishes: Sequence[Finish]) -> list[bool]:
+        """See ``RunQueue``."""
+        return self._endings.finish(finishes)
+
+    def vacate(self, run_ids: Sequence[str]) -> None:
+        """See ``RunQueue``."""
+        self._endings.vacate(run_ids)
+
+    def release(self, run_id: str, now: datetime | None) -> RunStatus | None:
+        """See ``RunQueue``."""
+        return self._endings.release(run_id, now)
+
+    def report(self, run_id: str, fence: int, fraction: float, note: str | None) -> bool:
+        """See ``RunQueue``."""
+        return self._endings.report(run_id, fence, fraction, note)
+
+    def request_cancel(self, run_id: str, reason: str, now: datetime | None) -> RunStatus | None:
+        """See ``RunQueue``."""
+        return self._endings.request_cancel(run_id, reason, now)
+
+    def cancel_requests(self, node: str) -> Mapping[str, str]:
+        """See ``RunQueue``."""
+        return self._leases.cancel_requests(node)
+
+    def renew(self, node: str, held: Mapping[str, int], lease: timedelta, now: datetime | None) -> frozenset[str]:
+        """See ``RunQueue``."""
+        self._nodes.add(node)
+        self._endings.rings_for_gates = len(self._nodes) > 1
+        return self._leases.renew(node, held, lease, now)
+
+    def leave(self, node: str) -> None:
+        """See ``RunQueue``."""
+        self._nodes.discard(node)
+        if not self._nodes:
+            self._dispatcher.release()
+        self._leases.leave(node)
+
+    def reap(self, now: datetime | None) -> list[RunRow]:
+        """See ``RunQueue``."""
+        return self._leases.reap(now)
+
+    def next_wake(self, free: Mapping[str, int], targets: Collection[str]) -> datetime | None:
+        """See ``RunQueue``."""
+        return self._queue.next_wake(free, targets)
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """See ``RunQueue``."""
+        end = self._notices.subscribe(subscriber)
+        self._subscribers += 1
+        self._watcher.start()
+
+        def leave() -> None:
+            nonlocal end
+            end()
+            if end is not _ended:
+                end = _ended
+                self._subscribers -= 1
+                if not self._subscribers:
+                    self._watcher.stop()
+
+        return leave
+
+    # -- LedgerTable --------------------------------------------------------------------------------------------------
+
+    def run(self, run_id: str) -> Run | None:
+        """See ``LedgerTable``."""
+        return self._ledger.run(run_id)
+
+    def runs(self, wanted: RunFilter, *, limit: int, cursor: str | None) -> Page[Run]:
+        """See ``LedgerTable``."""
+        return self._ledger.runs(wanted, limit=limit, cursor=cursor)
+
+    def counts(self, namespace: str, job_id: str | None = None) -> Mapping[RunStatus, int]:
+        """See ``LedgerTable``."""
+        return self._ledger.counts(namespace, job_id)
+
+    def prune(self, now: datetime | None, limit: int) -> int:
+        """See ``LedgerTable``."""
+        return self._retention.prune(now, limit)
+
+
+def _ended() -> None:
+    """What a subscriber that has left ends again."""
+
+
+def read_path(path: str | os.PathLike[str]) -> Path:
+    """Where the file is, absolute, whatever the working directory becomes.
+
+    Raises:
+        ConfigurationError: no path, or SQLite's name for a database in memory, which no other connection could share.
+    """
+    text: object = os.fspath(path)
+    if not isinstance(text, str) or not text or text == ":memory:" or "\0" in text:
+        raise ConfigurationError(
+            f"SQLiteStore({path!r}): give the path of a file; for jobs in memory use MemoryStore() or 'memory://'"
+        )
+    return Path(os.path.abspath(text))
+
+
+def _duration(option: str, value: Duration, *, zero: bool = False) -> timedelta:
+    if zero and value in (ZERO, "0s", "0"):
+        return ZERO
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise ConfigurationError(f"{option}={value!r}: {error}") from None

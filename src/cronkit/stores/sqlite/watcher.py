@@ -1,0 +1,53 @@
+"""Notices what other processes write."""
+
+import threading
+from collections.abc import Callable
+
+from cronkit.clock import Alarm
+
+EVERY = 0.1
+"""Seconds between two looks: with a step of the engine, a change is seen well within 200 ms."""
+
+
+class Watcher:
+    """A thread that looks for changes as long as somebody wants to be told."""
+
+    def __init__(self, has_changed: Callable[[], bool], tell: Callable[[], None]) -> None:
+        self._has_changed = has_changed
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._watch: _Watch | None = None
+
+    def start(self) -> None:
+        """Watch, unless it does already; again after a fork, which no thread survives."""
+        with self._lock:
+            if self._watch is None or not self._watch.thread.is_alive():
+                self._watch = _Watch(self._has_changed, self._tell)
+                self._watch.thread.start()
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        with self._lock:
+            watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.is_over = True
+            watch.alarm.ring()
+
+
+class _Watch:
+    """One life of the thread."""
+
+    def __init__(self, has_changed: Callable[[], bool], tell: Callable[[], None]) -> None:
+        self.is_over = False
+        self.alarm = Alarm()
+        self.thread = threading.Thread(target=self._run, name="cronkit-watcher", daemon=True)
+        self._has_changed = has_changed
+        self._tell = tell
+
+    def _run(self) -> None:
+        while True:
+            self.alarm.wait(EVERY)
+            if self.is_over:
+                return
+            if self._has_changed():
+                self._tell()
