@@ -4,9 +4,11 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 
 Figures = dict[str, float]
+Trial = tuple[str, ...]
 
 
 def measure(script: str, *words: str) -> Figures:
@@ -18,13 +20,17 @@ def measure(script: str, *words: str) -> Figures:
     return figures
 
 
-def medians(script: str, trials: Iterable[tuple[str, ...]], rounds: int) -> list[Figures]:
-    """The medians of each trial's figures over ``rounds``, the trials in turn so that all see the same machine."""
+def medians(script: str, trials: Iterable[Trial], rounds: int, *, in_folder: bool = False) -> list[Figures]:
+    """The medians of each trial's figures over ``rounds``, the trials in turn so that all see the same machine.
+
+    ``in_folder``: each trial is also given the path of a folder that the trials of its round share.
+    """
     trials = list(trials)
     samples: list[list[Figures]] = [[] for _ in trials]
     for _ in range(rounds):
-        for trial, sample in zip(trials, samples, strict=True):
-            sample.append(measure(script, *trial))
+        with tempfile.TemporaryDirectory() as folder:
+            for trial, sample in zip(trials, samples, strict=True):
+                sample.append(measure(script, *trial, *([folder] * in_folder)))
     return [{name: statistics.median(each[name] for each in sample) for name in sample[0]} for sample in samples]
 
 
