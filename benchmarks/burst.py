@@ -147,7 +147,12 @@ RUNNERS = {"cronkit": run_cronkit, "apscheduler": run_apscheduler}
 def node(subject: str, colour: str, path: str) -> None:
     """One process: it runs jobs until its standard input ends, then prints when it began the last, and ended it."""
     stop = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+
+    def wait() -> None:
+        sys.stdin.read()
+        stop.set()
+
+    threading.Thread(target=wait, daemon=True).start()
     RUNNERS[subject](Path(path), colour, stop)
     print(json.dumps({"started": max(starts, default=0.0), "ended": max(ends, default=0.0), "runs": len(ends)}))
 

@@ -57,7 +57,7 @@ def add_of(subject: str, jobs: str, folder: str) -> Figures:
     count, path = int(jobs) + WARM, Path(folder) / f"{subject}.db"
     if subject == "apscheduler":
         add = apscheduler_adder(path)
-        return {"seconds": typical([timed(lambda number=number: add(number)) for number in range(count)])}
+        return {"seconds": typical([timed(add, number) for number in range(count)])}
     source, copy = path.with_name("source.db"), path.with_name("raw.db")
     scheduler = burst.cronkit_scheduler(source)
     for number in range(count):
@@ -66,8 +66,8 @@ def add_of(subject: str, jobs: str, folder: str) -> Figures:
     scheduler, connection = burst.cronkit_scheduler(path), replay.empty_copy(source, copy)
     ours, raw = [], []
     for number, rows in enumerate(replay.added_jobs(source)):
-        ours.append(timed(lambda number=number: add_cronkit(scheduler, number)))
-        raw.append(timed(lambda rows=rows: replay.write(connection, rows)))
+        ours.append(timed(add_cronkit, scheduler, number))
+        raw.append(timed(replay.write, connection, rows))
     return {"seconds": typical(ours), "raw": typical(raw)}
 
 
@@ -88,9 +88,9 @@ def apscheduler_adder(path: Path) -> Callable[[int], None]:
     return add
 
 
-def timed(work: Callable[[], object]) -> float:
+def timed(work: Callable[..., object], *words: Any) -> float:
     began = time.perf_counter()
-    work()
+    work(*words)
     return time.perf_counter() - began
 
 
