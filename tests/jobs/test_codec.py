@@ -62,6 +62,7 @@ def test_any_text_comes_back_and_so_do_the_halves_of_a_surrogate_pair(text: str)
 def test_two_lone_surrogates_are_not_joined_to_one_character() -> None:
     assert len(round_trip("\ud83d\ude00")) == 2
     assert len(round_trip("😀")) == 1
+    assert round_trip({"\ud83d\ude00": 1, "😀": 2}) == {"\ud83d\ude00": 1, "😀": 2}
 
 
 # What is kept of a value
@@ -368,6 +369,12 @@ def test_a_value_whose_parts_are_shared_over_and_over_is_refused_at_once() -> No
         ('{"$datetime":"2027-13-01"}', "month must be"),
         ('{"$datetime":["2027-01-01","Mars/Olympus",0]}', "the zone 'Mars/Olympus' is not known here: install tzdata"),
         ('{"$datetime":["2027-01-01","../../../etc/passwd",0]}', "is not known here"),
+        ('{"$datetime":["2027-01-01","/etc/passwd",0]}', "is not known here"),
+        ('{"$datetime":["2027-01-01","Europe",0]}', "is not known here"),
+        ('{"$datetime":["2027-01-01","zone.tab",0]}', "is not known here"),
+        ('{"$datetime":["2027-01-01","os.path/x",0]}', "is not known here"),
+        ('{"$datetime":["2027-01-01","\\u0000",0]}', "is not known here"),
+        ('{"$datetime":["2027-01-01","",0]}', "is not known here"),
         ('{"$datetime":["2027-01-01","+99:00",0]}', "the zone '+99:00' is not known here"),
         ('{"$timedelta":[999999999999,0,0]}', "OverflowError"),
         ('{"$timedelta":[1e99,0,0]}', "holds a float"),

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from cronkit import Scheduler
 from cronkit.errors import ConfigurationError
 from cronkit.jobs.durable import check_storable
 from cronkit.jobs.job import JobSpec
+from cronkit.jobs.registry import Registry
 from cronkit.jobs.target import Target, default_name
 from cronkit.schedules import Every, Manual
 
@@ -138,12 +138,10 @@ def test_a_target_that_is_not_known_here_is_left_to_the_process_that_runs_it() -
     check_storable(SPEC, None)
 
 
-def test_the_decorators_names_count_as_given() -> None:
-    scheduler = Scheduler()
-    scheduler.job("5m", id="own-name")(nested())
-    target = scheduler._parts.registry.get("own-name")
-    assert target is not None
-    check_storable(SPEC, target)
+def test_a_name_that_was_registered_counts_for_the_jobs_that_are_added_later() -> None:
+    registry, function = Registry(), nested()
+    registry.register(function, "own-name")
+    check_storable(SPEC, registry.register(function))
 
 
 @pytest.mark.parametrize(
