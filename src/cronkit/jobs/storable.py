@@ -2,9 +2,9 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
-from typing import Any, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 from cronkit.errors import ConfigurationError
 
@@ -13,8 +13,7 @@ Class = TypeVar("Class", bound=type[Any])
 NAME_LENGTH = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Storable:
+class Storable(NamedTuple):
     """A registered class: the name that rows know it by and, of a dataclass, the fields that are written."""
 
     name: str
