@@ -1,0 +1,83 @@
+"""Nodes whose connections to the file fail, or stand still, as a test wants it."""
+
+import os
+import random
+import signal
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from tests.faults import steps
+from tests.faults.node import Node, Settings
+from tests.faults.steps import Step, SteppedConnection, SteppedNode
+
+
+class FaultyConnection(sqlite3.Connection):
+    """Calls ``fault`` with the name of each moment of a transaction: begun, written, committed."""
+
+    fault: Callable[[sqlite3.Connection, str], None]
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        """Run a statement."""
+        if statement == "COMMIT":
+            self.fault("written")
+        elif statement.startswith("BEGIN IMMEDIATE"):
+            self.fault("begun")
+        cursor = super().execute(statement, *values)
+        if statement == "COMMIT":
+            self.fault("committed")
+        return cursor
+
+
+def _connect_with(kind: type[sqlite3.Connection]) -> None:
+    sqlite3.connect = partial(sqlite3.connect, factory=kind)  # type: ignore[assignment]
+
+
+def _error(code: int, text: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(text)
+    error.sqlite_errorcode = code
+    return error
+
+
+def run_failing(chance: float, settings: Settings) -> None:
+    """Be a node to which one commit in so many fails for want of room, and one more succeeds without saying so."""
+    dice = random.Random(settings.name)
+
+    def fault(connection: sqlite3.Connection, moment: str) -> None:
+        if moment == "written" and dice.random() < chance:
+            raise _error(sqlite3.SQLITE_FULL, "database or disk is full")
+        if moment == "committed" and dice.random() < chance:
+            raise _error(sqlite3.SQLITE_IOERR, "disk I/O error")
+
+    FaultyConnection.fault = fault
+    _connect_with(FaultyConnection)
+    Node(settings).run()
+
+
+def run_read_only_while_told(settings: Settings) -> None:
+    """Be a node that cannot write to the file while there is a file "read-only" beside the store's directory."""
+    flag = settings.directory.parent / "read-only"
+
+    def fault(connection: sqlite3.Connection, moment: str) -> None:
+        if moment == "begun":
+            connection.execute(f"PRAGMA query_only = {flag.exists():d}")
+
+    FaultyConnection.fault = fault
+    _connect_with(FaultyConnection)
+    Node(settings).run()
+
+
+def run_and_stop_at(moment: Step, settings: Settings) -> None:
+    """Be a node that stops itself the first time it comes to a step."""
+    has_stopped = False
+
+    def stop(step: Step) -> None:
+        nonlocal has_stopped
+        if step is moment and not has_stopped:
+            has_stopped = True
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    steps.reach = stop
+    _connect_with(SteppedConnection)
+    SteppedNode(settings).run()

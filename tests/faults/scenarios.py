@@ -1,0 +1,52 @@
+"""What is done to nodes at random: a little of it with the tests, a lot by ``python -m tests.faults.long``."""
+
+import random
+import signal
+import time
+from collections.abc import Callable
+
+from tests.faults.audit import Books, audit
+from tests.faults.herd import Herd
+from tests.faults.node import LEASE
+from tests.faults.work import add_mixed_jobs
+
+LONGER_THAN_A_LEASE = 1.5 * LEASE
+SETTLING = 120.0
+"""Seconds: a run that is lost again and again is run again three times, each after a lease."""
+
+Progress = Callable[[str], None]
+
+
+def kill_at_random(
+    herd: Herd, kills: int, *, nodes: int = 3, seed: int = 0, tell: Progress = lambda line: None
+) -> None:
+    """Kill a node, a random one at a random moment, again and again; another takes its place at once."""
+    chance = random.Random(seed)
+    add_mixed_jobs(herd.scheduler, longest=LONGER_THAN_A_LEASE)
+    herd.start_and_wait(nodes)
+    for number in range(1, kills + 1):
+        time.sleep(chance.uniform(0.0, 0.3))
+        herd.kill(chance.choice(list(herd.nodes)))
+        herd.start()
+        if number % 100 == 0:
+            tell(f"{number} of {kills} kills")
+
+
+def stop_at_random(herd: Herd, stops: int, *, seconds: float, seed: int = 0) -> None:
+    """Let a random node stand still for a while, again and again, wherever it happens to be: in a transaction too."""
+    chance = random.Random(seed)
+    for _ in range(stops):
+        time.sleep(chance.uniform(0.0, 0.1))
+        name = chance.choice(list(herd.nodes))
+        herd.send(name, signal.SIGSTOP)
+        time.sleep(seconds)
+        herd.send(name, signal.SIGCONT)
+
+
+def close_books(herd: Herd) -> Books:
+    """Let the scenario come to its end, and return its books, in which there is no fault."""
+    herd.settle(SETTLING)
+    books = Books(herd.scheduler, herd.journal.read(), herd.disturbances)
+    faults = audit(books)
+    assert not faults, f"{len(faults)} faults:\n" + "\n".join(faults[:20])
+    return books

@@ -1,0 +1,21 @@
+"""SIGKILL of random nodes, at random moments, with work shorter and longer than a lease."""
+
+import pytest
+
+from tests.faults.audit import summary, takeovers
+from tests.faults.herd import Herd
+from tests.faults.node import LEASE, RENEW_EVERY
+from tests.faults.scenarios import close_books, kill_at_random
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
+SLACK = 10.0
+"""Seconds: what a busy machine may add to a promised time."""
+
+
+def test_a_hundred_kills_lose_nothing_and_repeat_nothing(herd: Herd) -> None:
+    kill_at_random(herd, 100)
+    books = close_books(herd)
+    print(summary(books))
+    times = takeovers(books)
+    assert times
+    assert max(times) < LEASE + RENEW_EVERY + SLACK
