@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from cronkit.errors import ConfigurationError
 
@@ -13,12 +13,15 @@ Class = TypeVar("Class", bound=type[Any])
 NAME_LENGTH = 200
 
 
-class Storable(NamedTuple):
+class Storable:
     """A registered class: the name that rows know it by and, of a dataclass, the fields that are written."""
 
-    name: str
-    cls: type[Any]
-    fields: tuple[str, ...]
+    __slots__ = ("cls", "fields", "name")
+
+    def __init__(self, name: str, cls: type[Any], fields: tuple[str, ...]) -> None:
+        self.name = name
+        self.cls = cls
+        self.fields = fields
 
     @property
     def is_enum(self) -> bool:
@@ -74,7 +77,7 @@ def _register(cls: Any, name: Any) -> None:
     name = cls.__qualname__ if name is None else name
     if not (isinstance(name, str) and 0 < len(name) <= NAME_LENGTH):
         raise ConfigurationError(f"storable(name={name!r}): give a text of 1 to {NAME_LENGTH} characters")
-    entry = Storable(name=name, cls=cls, fields=() if issubclass(cls, Enum) else _fields(cls))
+    entry = Storable(name, cls, () if issubclass(cls, Enum) else _fields(cls))
     known = _by_name.get(name)
     if known is not None and known.place != entry.place:
         raise ConfigurationError(
