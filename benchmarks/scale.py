@@ -156,24 +156,26 @@ def burst_of(subject: str, path: str, due_jobs: str) -> Figures:
     return {"rate": count / drained.last_end, "last_start": drained.last_start}
 
 
-def pages_of(path: str) -> Figures:
-    """Median seconds of a page of the ledger, by what it asks for."""
+def pages_of(path: str, runs: str) -> Figures:
+    """Median seconds of a full page of the ledger, by what it asks for."""
     ledger = scheduler_on(path).ledger
     newest = ledger.runs(limit=PAGE)
-    middle = newest[-1].scheduled_at - timedelta(seconds=20)
+    half_way = max(run.scheduled_at for run in newest) - timedelta(seconds=int(runs) // RUN_JOBS // 2)
     asked: dict[str, dict[str, Any]] = {
         "newest": {},
         "next": {"cursor": newest.cursor},
         "of a job": {"job": "job-3"},
         "in a status": {"status": "missed"},
         "of a job in a status": {"job": "job-3", "status": "missed"},
-        "until a time": {"until": middle},
-        "of a job until a time": {"job": "job-3", "until": middle},
+        "before a time": {"until": half_way},
+        "since a time": {"since": half_way},
+        "of a job before a time": {"job": "job-3", "until": half_way + timedelta(seconds=5)},
     }
     figures = {}
     for name, words in asked.items():
-        assert len(ledger.runs(limit=PAGE, **words)) > PAGE // 2, f"{name}: too few runs for a page"
-        figures[name] = statistics.median(timed(partial(ledger.runs, limit=PAGE, **words), PAGES))
+        page = partial(ledger.runs, limit=PAGE, **words)
+        assert len(page()) == PAGE, f"{name}: {len(page())} runs"
+        figures[name] = statistics.median(timed(page, PAGES))
     return figures
 
 
@@ -210,7 +212,7 @@ def compare_pages(folder: Path, runs: int, rounds: int) -> bool:
     many, few = (str(folder / f"runs-{count}.db") for count in (runs, FEW))
     build("runs", many, runs)
     build("runs", few, FEW)
-    large, small = medians(__file__, [("pages", many), ("pages", few)], rounds)
+    large, small = medians(__file__, [("pages", many, str(runs)), ("pages", few, str(FEW))], rounds)
     held = True
     for name in large:
         held &= compare(f"a page {name}, {runs:,} runs : {FEW:,}", large[name], small[name], 2)
