@@ -111,8 +111,6 @@ def test_a_function_of_the_main_module_is_found_again() -> None:
         (functools.partial(closure(5), 1), "own-name", "a closure over over"),
         (wrapped(closure(5)), "own-name", "a closure over over"),
         (decorated_hidden, "own-name", "a closure over function"),
-        (nested(), None, "a nested function"),
-        (wrapped(nested()), None, "a nested function"),
         (Mailer().send, None, "a bound method"),
         (wrapped(Mailer().send), None, "a bound method"),
         (functools.partial(send, 1), None, "a partial"),
@@ -132,6 +130,10 @@ def test_what_another_process_could_not_find_is_refused_with_the_reason_and_the_
 @pytest.mark.parametrize("function", [nested(), Mailer().send, functools.partial(send, 1), Mailer()])
 def test_what_the_application_registers_under_a_name_of_its_own_is_found_again(function: Function) -> None:
     check(function, "own-name")
+
+
+def test_a_nested_function_that_carries_nothing_is_the_same_whenever_it_is_made() -> None:
+    check(nested(), None)
 
 
 def test_a_target_that_is_not_known_here_is_left_to_the_process_that_runs_it() -> None:

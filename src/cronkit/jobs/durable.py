@@ -20,7 +20,8 @@ def check_storable(spec: JobSpec, target: Target | None) -> None:
 
     A store knows targets by name, and a process finds under a name what its code registers each time it starts. So a
     lambda or a closure is refused: what it carries from where it was made is in no store, and its namesake after a
-    restart may carry something else. A nested function, a bound method or a partial is taken under a ``name=`` (or a
+    restart may carry something else. A nested function that carries nothing, as those that an application factory
+    decorates, is the same one whenever that runs. A bound method or a partial is taken under a ``name=`` (or a
     decorated job's ``id=``) of its own, by which the application says that it registers the same again. ``target`` is
     None where it is not known here, as in a process that only adds jobs for others.
 
@@ -53,7 +54,7 @@ def _why_not_found(target: Target) -> str | None:
         )
     if _has_name_of_its_own(target):
         return None
-    kind = _bound_kind(target.function) or ("a nested function" if "<locals>" in qualname else None)
+    kind = _bound_kind(target.function)
     if kind is None:
         return None
     return (
