@@ -43,6 +43,10 @@ class Catalogue:
         row = self.by_key.get(key)
         return row if row is not None and row.revision == revision else None
 
+    def row_of(self, key: JobKey) -> JobRow | None:
+        """The row of a job, even of a removed one."""
+        return self.by_key.get(key) or self.removed.get(key)
+
     def replace(self, current: JobRow, job: JobRow) -> None:
         """Let ``job`` be the row from now on."""
         current.revision = GONE

@@ -6,27 +6,20 @@ from datetime import datetime, timedelta
 
 from cronkit.clock import utc_now
 from cronkit.jobs.job import Job, JobRow, Revision
-from cronkit.jobs.keys import Cause, JobKey
+from cronkit.jobs.keys import JobKey
 from cronkit.jobs.page import Page
-from cronkit.jobs.policies import Overlap
 from cronkit.jobs.rules import (
-    CRASH_REASON,
-    OVERLAP_REASON,
     REMOVED_REASON,
-    SUPERSEDED_REASON,
-    after_crash,
-    is_refused,
-    is_spent,
-    must_wait,
 )
 from cronkit.jobs.run import Run, RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.memory.agenda import Agenda
 from cronkit.stores.memory.catalogue import Catalogue
 from cronkit.stores.memory.leases import Leases
+from cronkit.stores.memory.lives import RunLives
 from cronkit.stores.memory.notices import Notices
 from cronkit.stores.memory.records import RunRecords
-from cronkit.stores.memory.waiting import WAITING, WaitingRuns
+from cronkit.stores.memory.waiting import WaitingRuns
 from cronkit.stores.protocol import (
     Advance,
     Change,
@@ -39,9 +32,6 @@ from cronkit.stores.protocol import (
     StoreCapabilities,
     Subscriber,
 )
-
-QUEUED, RUNNING, SCHEDULE = RunStatus.QUEUED, RunStatus.RUNNING, Cause.SCHEDULE
-"""Names of their own: looking a member up in its enum takes 80 ns, some twenty times a fire."""
 
 
 class MemoryStore:
@@ -61,9 +51,9 @@ class MemoryStore:
         self._waiting = WaitingRuns()
         self._records = RunRecords(keep_runs)
         self._runs = self._records.by_id
-        self._held: dict[str, RunRow] = {}
         self._leases = Leases()
         self._notices = Notices()
+        self._lives = RunLives(self._catalogue, self._records, self._waiting, self._leases, self._notices)
 
     def open(self) -> None:
         """Nothing to connect to."""
@@ -107,8 +97,7 @@ class MemoryStore:
                 # A record stands for occurrences of one schedule, so that they can be told from its ends; the births
                 # are still the old one's.
                 job.last_refusal = None
-            for run_id in job.open:
-                self._make_ready(job, self._runs[run_id])
+            self._lives.make_gate_ready(job)
         self._notices.tell(Change.WORK)
         return True
 
@@ -133,11 +122,8 @@ class MemoryStore:
             if row is None:
                 return False
             for run in births:
-                self._bear(row, run)
-            held = [run.id for run in self._held.values() if run.job == row.key]
-            for run_id in (*row.open, *held):
-                if self._runs[run_id].status is not RUNNING:
-                    self._cancel(self._runs[run_id], REMOVED_REASON, now)
+                self._lives.bear(row, run)
+            self._lives.cancel_waiting(row, REMOVED_REASON, now)
             row.removed_at = now
             self._catalogue.remove(row)
         self._notices.tell()
@@ -159,7 +145,7 @@ class MemoryStore:
     def history(self, key: JobKey) -> tuple[Revision, ...]:
         """See ``JobTable``."""
         with self._lock:
-            row = self._job(key)
+            row = self._catalogue.row_of(key)
             return row.noted if row is not None else ()
 
     def target_names(self) -> frozenset[str]:
@@ -167,14 +153,10 @@ class MemoryStore:
         with self._lock:
             return frozenset(row.spec.target for row in self._by_key.values())
 
-    def _job(self, key: JobKey) -> JobRow | None:
-        """The row of a job, even of a removed one."""
-        return self._by_key.get(key) or self._catalogue.removed.get(key)
-
     def _apply(self, job: JobRow, births: Iterable[RunRow]) -> list[RunRow]:
         """Bear the runs that a change to ``job`` causes, and have the job looked at when it is next due."""
         job.revision += 1
-        born = [run for run in births if self._bear(job, run)]
+        born = [run for run in births if self._lives.bear(job, run)]
         self._agenda.add(job)
         return born
 
@@ -203,7 +185,7 @@ class MemoryStore:
                 job = self._by_key.get(advance.key)
                 if job is not None and job.revision == advance.revision:
                     born += self._advance(job, advance, now)
-            claimed = self._lease(now, node, free, targets)
+            claimed = self._lives.lease(now, node, free, targets)
         self._notices.tell()
         return Claim(born, claimed)
 
@@ -223,108 +205,23 @@ class MemoryStore:
             job = self._by_key.get(run.job)
             if job is None:
                 return None
-            self._bear(job, run)
+            self._lives.bear(job, run)
         self._notices.tell(Change.WORK)
         return run
 
-    def _bear(self, job: JobRow, run: RunRow) -> bool:
-        """Add a newborn run; False if its occurrence has one already, or its job has had its ``max_runs``."""
-        key = run.key
-        if key in self._records.id_of or (run.cause is SCHEDULE and is_spent(job.spec.policies, job.spawned)):
-            return False
-        if job.open and run.status is QUEUED:
-            self._apply_overlap(job, run)
-        if run.status is not QUEUED:
-            job.counters[run.status] = job.counters.get(run.status, 0) + run.count
-            run.finished_at = run.created_at
-            if self._records.extend(job.last_refusal, run):
-                return True
-            job.last_refusal = run.id
-        self._records.add(key, run)
-        if run.status is QUEUED:
-            job.last_refusal = None
-            if run.cause is SCHEDULE:
-                job.spawned += 1
-                if is_spent(job.spec.policies, job.spawned):
-                    job.next_at = job.next_due = None
-            job.open = (*job.open, run.id)
-            self._make_ready(job, run)
-        else:
-            self._notices.note_ended(run.id)
-            self._records.retire(run)
-        return True
-
-    def _apply_overlap(self, job: JobRow, run: RunRow) -> None:
-        if is_refused(run.overlap, job.open[0]):
-            run.status, run.reason, run.related_id = RunStatus.SKIPPED, OVERLAP_REASON, job.open[0]
-        elif run.overlap is Overlap.CANCEL_RUNNING:
-            for run_id in job.open:
-                self._cancel(self._runs[run_id], SUPERSEDED_REASON, run.created_at)
-
     # -- runs ---------------------------------------------------------------------------------------------------------
-
-    def _lease(self, now: datetime, node: str, free: Mapping[str, int], targets: Collection[str]) -> list[Claimed]:
-        """Give waiting runs to a node."""
-        claimed: list[Claimed] = []
-        held = self._leases.held_by(node)
-        self._waiting.resolve(targets)
-        for executor, slots in free.items():
-            while slots and (run := self._waiting.pop(executor, now)) is not None:
-                job = self._by_key.get(run.job)
-                if job is None or job.spec.executor != executor or must_wait(run.overlap, run.id, job.open):
-                    continue
-                if job.spec.target not in targets:
-                    self._waiting.set_aside(executor, run, job.spec.target)
-                    continue
-                run.move(RUNNING)
-                run.fence += 1
-                run.attempt += 1
-                run.node = node
-                run.started_at = now
-                held[run.id] = run
-                slots -= 1
-                claimed.append(Claimed(run, job.spec, run.fence, run.attempt))
-        return claimed
 
     def held_by(self, node: str) -> list[Claimed]:
         """See ``RunQueue``."""
         with self._lock:
-            runs = [run for run in self._leases.held_by(node).values() if run.status is RUNNING]
-            jobs = [self._job(run.job) for run in runs]
-            pairs = zip(runs, jobs, strict=True)
-            return [Claimed(run, job.spec, run.fence, run.attempt) for run, job in pairs if job is not None]
+            return self._lives.held_by(node)
 
     def finish(self, finishes: Sequence[Finish]) -> list[bool]:
         """See ``RunQueue``."""
-        accepted: list[bool] = []
         with self._lock:
-            for finish in finishes:
-                run = self._runs.get(finish.run_id)
-                accepted.append(run is not None and self._finish(run, finish))
+            accepted = [self._lives.finish(finish) for finish in finishes]
         self._notices.tell()
         return accepted
-
-    def _finish(self, run: RunRow, finish: Finish) -> bool:
-        if run.fence != finish.fence:
-            return False
-        if run.status is not RUNNING:
-            return run.status is finish.status
-        asked, run.reason = run.reason, finish.reason
-        run.log, run.error = finish.log, finish.error
-        run.excused += not finish.counted
-        if finish.retry_at is None:
-            run.value, run.occupied = finish.value, finish.occupied
-            self._end(run, finish.status, finish.at, finish.reason)
-        elif (job := self._by_key.get(run.job)) is None:
-            self._end(run, RunStatus.CANCELLED, finish.at, REMOVED_REASON)
-        elif run.cancel_requested:
-            self._end(run, RunStatus.CANCELLED, finish.at, asked)
-        else:
-            self._leases.let_go(run)
-            run.move(RunStatus.RETRYING)
-            run.due_at = finish.retry_at
-            self._make_ready(job, run)
-        return True
 
     def vacate(self, run_ids: Sequence[str]) -> None:
         """See ``RunQueue``."""
@@ -332,19 +229,15 @@ class MemoryStore:
             for run_id in run_ids:
                 run = self._runs.get(run_id)
                 if run is not None and run.occupied:
-                    self._vacate(run)
+                    self._lives.vacate(run)
         self._notices.tell(Change.WORK)
 
     def release(self, run_id: str, now: datetime | None) -> RunStatus | None:
         """See ``RunQueue``."""
         with self._lock:
             run = self._runs.get(run_id)
-            job = None if run is None else self._by_key.get(run.job)
-            if run is not None and job is not None and self._held.pop(run_id, None) is not None:
-                run.move(QUEUED)
-                run.due_at, run.reason = now or utc_now(), None
-                job.open = (*job.open, run.id)
-                self._make_ready(job, run)
+            if run is not None:
+                self._lives.release(run, now or utc_now())
         self._notices.tell(Change.WORK)
         return None if run is None else run.status
 
@@ -363,17 +256,10 @@ class MemoryStore:
             run = self._runs.get(run_id)
             if run is None:
                 return None
-            self._cancel(run, reason, now or utc_now())
+            self._lives.cancel(run, reason, now or utc_now())
             status = run.status
         self._notices.tell(Change.WORK)
         return status
-
-    def _cancel(self, run: RunRow, reason: str, now: datetime) -> None:
-        if run.status is RUNNING:
-            run.cancel_requested, run.reason = True, reason
-            self._notices.note_cancelling()
-        elif run.status.is_open:
-            self._end(run, RunStatus.CANCELLED, now, reason)
 
     def cancel_requests(self, node: str) -> Mapping[str, str]:
         """See ``RunQueue``."""
@@ -392,7 +278,7 @@ class MemoryStore:
             return frozenset(
                 run_id
                 for run_id, fence in held.items()
-                if run_id not in mine or (mine[run_id].status, mine[run_id].fence) != (RUNNING, fence)
+                if run_id not in mine or (mine[run_id].status, mine[run_id].fence) != (RunStatus.RUNNING, fence)
             )
 
     def leave(self, node: str) -> None:
@@ -403,79 +289,10 @@ class MemoryStore:
     def reap(self, now: datetime | None) -> list[RunRow]:
         """See ``RunQueue``."""
         now = now or utc_now()
-        taken: list[RunRow] = []
         with self._lock:
-            for run in self._leases.expire(now):
-                if run.occupied:
-                    self._vacate(run)
-                else:
-                    self._take_back(run, now)
-                    taken.append(run)
+            taken = [run for run in self._leases.expire(now) if self._lives.take_back(run, now)]
         self._notices.tell()
         return taken
-
-    def _take_back(self, run: RunRow, now: datetime) -> None:
-        job = self._by_key.get(run.job)
-        run.crashes += 1
-        run.excused += 1
-        if run.cancel_requested:
-            self._end(run, RunStatus.CANCELLED, now, run.reason)
-            return
-        status = after_crash(job.spec.policies.on_crash, run.crashes) if job else RunStatus.ABANDONED
-        if not status.is_open:
-            self._end(run, status, now, CRASH_REASON)
-            return
-        run.move(status)
-        run.reason = CRASH_REASON
-        run.fence += 1
-        if status is RunStatus.HELD:
-            self._held[run.id] = run
-            self._open_gate(run)
-        elif job:
-            run.due_at = now
-            self._make_ready(job, run)
-
-    def _end(self, run: RunRow, status: RunStatus, at: datetime, reason: str | None) -> None:
-        """Write the end of an open run, and let the next of its job come forward."""
-        run.move(status)
-        run.finished_at = at
-        run.reason = reason
-        self._held.pop(run.id, None)
-        self._notices.note_ended(run.id)
-        job = self._job(run.job)
-        if job is not None:
-            job.counters[status] = job.counters.get(status, 0) + 1
-        if not run.occupied:
-            self._retire(run)
-
-    def _vacate(self, run: RunRow) -> None:
-        """An ended run's thread has returned, or its node is lost."""
-        run.occupied = False
-        self._retire(run)
-
-    def _retire(self, run: RunRow) -> None:
-        """Let an ended run, whose thread has returned too, out of its job's gate and into retention."""
-        self._leases.let_go(run)
-        self._open_gate(run)
-        self._records.retire(run)
-
-    # -- the gate -----------------------------------------------------------------------------------------------------
-
-    def _open_gate(self, run: RunRow) -> None:
-        job = self._by_key.get(run.job)
-        if job is None:
-            return
-        job.open = () if job.open == (run.id,) else tuple(run_id for run_id in job.open if run_id != run.id)
-        if job.open:
-            self._make_ready(job, self._runs[job.open[0]])
-            if self._leases.are_several:  # a node that is alone looks for itself: ringing it costs 10 to 20 us a run
-                self._notices.note_work()
-        elif job.next_due is None and run.cause is SCHEDULE and job.pause is None:
-            self._catalogue.note_ended(job)
-
-    def _make_ready(self, job: JobRow, run: RunRow) -> None:
-        if run.status in WAITING and not must_wait(run.overlap, run.id, job.open):
-            self._waiting.add(job.spec.executor, run)
 
     def next_wake(self, free: Mapping[str, int], targets: Collection[str]) -> datetime | None:
         """See ``RunQueue``."""
