@@ -30,7 +30,6 @@ from cronkit.stores.protocol import Finish
 logger = logging.getLogger("cronkit.run")
 
 _FINISHED: dict[RunStatus, type[RunEvent]] = {
-    RunStatus.SUCCEEDED: RunSucceeded,
     RunStatus.FAILED: RunFailed,
     RunStatus.TIMED_OUT: RunTimedOut,
     RunStatus.CANCELLED: RunCancelled,
@@ -39,6 +38,7 @@ _FINISHED: dict[RunStatus, type[RunEvent]] = {
 }
 
 
+SUCCEEDED = RunStatus.SUCCEEDED
 _REFUSED = frozenset({RunStatus.SKIPPED, RunStatus.MISSED, RunStatus.COALESCED})
 
 
@@ -62,18 +62,7 @@ class Announcer:
     def started(self, attempts: list[Attempt]) -> None:
         """Attempts were handed to their executors."""
         if self._bus.wants(RunStarted):
-            for attempt in attempts:
-                run = attempt.run
-                self._events.append(
-                    RunStarted(
-                        at=attempt.started_at,
-                        namespace=run.job.namespace,
-                        job_id=run.job.id,
-                        run_id=run.id,
-                        scheduled_at=run.scheduled_at,
-                        attempt=attempt.number,
-                    )
-                )
+            self._events += [_start(attempt) for attempt in attempts]
 
     def progressed(self, attempt: Attempt, at: datetime, fraction: float, note: str | None) -> None:
         """A run said how far it has come."""
@@ -93,12 +82,16 @@ class Announcer:
 
     def finished(self, settled: list[tuple[Attempt, Finish]]) -> None:
         """Attempts ended, and their ends were written."""
-        wants = self._bus.wants
+        wants, events = self._bus.wants, self._events
+        wants_success = wants(RunSucceeded)
         for attempt, finish in settled:
             if finish.error is not None:
                 _log_failure(attempt, finish)
-            if wants(_FINISHED[finish.status]):
-                self._events.append(_end(attempt, finish))
+            if finish.status is SUCCEEDED:  # nearly all
+                if wants_success:
+                    events.append(_success(attempt, finish))
+            elif wants(_FINISHED[finish.status]):
+                events.append(_end(attempt, finish))
 
     def taken_back(self, runs: list[RunRow], at: datetime) -> None:
         """Runs of lost nodes were abandoned or held; a requeued one is announced when it starts again."""
@@ -121,6 +114,19 @@ def _event(kind: type[RunEvent], run: RunRow, at: datetime, attempt: int, **deta
         scheduled_at=run.scheduled_at,
         attempt=attempt,
         **details,
+    )
+
+
+def _start(attempt: Attempt) -> Event:
+    run = attempt.run
+    key = run.job
+    return RunStarted(
+        at=attempt.started_at,
+        namespace=key.namespace,
+        job_id=key.id,
+        run_id=run.id,
+        scheduled_at=run.scheduled_at,
+        attempt=attempt.number,
     )
 
 
@@ -153,12 +159,25 @@ def _refusal(run: RunRow) -> Event:
     return _event(RunCoalesced, run, at, 0, into_id=run.related_id, **details)
 
 
+def _success(attempt: Attempt, finish: Finish) -> Event:
+    run, at = attempt.run, finish.at
+    key = run.job
+    return RunSucceeded(
+        at=at,
+        namespace=key.namespace,
+        job_id=key.id,
+        run_id=run.id,
+        scheduled_at=run.scheduled_at,
+        attempt=attempt.number,
+        duration=at - attempt.started_at,
+        value=finish.value,
+    )
+
+
 def _end(attempt: Attempt, finish: Finish) -> Event:
     run, number, at = attempt.run, attempt.number, finish.at
     duration = at - attempt.started_at
     match finish.status:
-        case RunStatus.SUCCEEDED:
-            return _event(RunSucceeded, run, at, number, duration=duration, value=finish.value)
         case RunStatus.RETRYING:
             return _event(
                 RunRetrying, run, at, number, retry_at=finish.retry_at, error=finish.error, reason=finish.reason

