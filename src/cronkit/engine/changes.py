@@ -1,7 +1,7 @@
-"""What adding, updating, pausing, resuming and removing do to a job: pure decisions over its row.
+"""What adding, deploying, updating, pausing, resuming and removing do to a job: pure decisions over its row.
 
 Each takes a row that is the caller's to change (``JobTable.load`` gives a copy) and returns the runs born of the
-change, to be written with it.
+change, to be written with it. ``cronkit.jobs.layers`` says what becomes of a declaration that somebody has changed.
 """
 
 from dataclasses import replace
@@ -20,6 +20,7 @@ from cronkit.engine.planner import (
 )
 from cronkit.jobs.job import JobRow, JobSpec, Pause
 from cronkit.jobs.keys import JobKey
+from cronkit.jobs.layers import differences, overlaid, with_newest
 from cronkit.jobs.rules import REMOVED_REASON, is_spent
 from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
@@ -37,30 +38,55 @@ def create(spec: JobSpec, namespace: str, now: datetime, by: str | None) -> JobR
     return job
 
 
+def create_declared(spec: JobSpec, fingerprint: str | None, namespace: str, now: datetime, by: str | None) -> JobRow:
+    """A new job that code declares."""
+    job = create(spec, namespace, now, by)
+    _note_declared(job, spec, fingerprint)
+    return job
+
+
 def update(job: JobRow, spec: JobSpec, now: datetime, by: str | None, new_id: NewId) -> list[RunRow]:
-    """Give a job another declaration.
+    """Change a job by hand; over a declared one this is a layer of its own, which deployments leave as it is.
 
     A new schedule counts from ``now``, or from where the old one has come to if the clock was set back since: it never
     causes a catch-up, and repeats nothing. An unchanged one goes on where it stands, and so does a symbolic "now": it
     was the job's creation.
     """
-    births: list[RunRow] = []
-    was_spent = is_spent(job.spec.policies, job.spawned)
-    born = _bound(spec, job.created_at)
-    spec = born if born.schedule == job.spec.schedule else _bound(spec, now)
-    rescheduled = spec.schedule != job.spec.schedule
-    if rescheduled:
-        births = _account(job, now, new_id) + _bear_early(job, now, new_id)
-    job.spec = spec
-    if is_spent(spec.policies, job.spawned):
-        job.next_at = job.next_due = None
-    elif rescheduled or was_spent:
-        _start_schedule(job, now, accounted=job.watermark)
-    elif job.next_at is not None:
-        job.next_due = next_due(spec, job.next_at)
-    if job.pause is not None:
-        job.next_due = job.pause.until
-    job.record("updated", now, by)
+    before = job.spec
+    births = _respecify(job, spec, now, by, "updated", new_id)
+    if job.declared is not None:
+        job.overrides |= frozenset(differences(before, job.spec))
+    return births
+
+
+def declare(job: JobRow, spec: JobSpec, fingerprint: str | None, now: datetime, new_id: NewId) -> list[RunRow]:
+    """Give a job what code declares now; the options that people have changed stay, and so does a pause."""
+    births = _respecify(job, overlaid(spec, job.spec, job.overrides), now, None, "deployed", new_id)
+    _note_declared(job, spec, fingerprint)
+    return births
+
+
+def reset(
+    job: JobRow, spec: JobSpec, fingerprint: str | None, now: datetime, by: str | None, new_id: NewId
+) -> list[RunRow]:
+    """Give a job what code declares, and nothing else; a pause stays.
+
+    A row that could not be read goes on from where it stood, as if it had been on this schedule all along.
+    """
+    job.overrides = frozenset()
+    if job.unreadable is None:
+        births = _respecify(job, spec, now, by, "reset", new_id)
+    else:
+        births = []
+        job.unreadable = None
+        job.spec = _bound(spec, job.created_at)
+        is_over = is_spent(job.spec.policies, job.spawned)
+        job.next_at = None if is_over else next_after(job.spec.schedule, job.watermark)
+        job.next_due = None if job.next_at is None else next_due(job.spec, job.next_at)
+        if job.pause is not None:
+            job.next_due = job.pause.until
+        job.record("reset", now, by)
+    _note_declared(job, spec, fingerprint)
     return births
 
 
@@ -86,8 +112,16 @@ def resume(job: JobRow, now: datetime, by: str | None, new_id: NewId) -> list[Ru
     return births
 
 
-def remove(job: JobRow, now: datetime, new_id: NewId) -> list[RunRow]:
+def remove(job: JobRow, now: datetime, by: str | None, new_id: NewId) -> list[RunRow]:
+    """Note who removes a job; for the rest see ``due_at_removal``."""
+    job.record("removed", now, by)
+    return due_at_removal(job, now, new_id)
+
+
+def due_at_removal(job: JobRow, now: datetime, new_id: NewId) -> list[RunRow]:
     """What was due and not yet claimed when a job is removed: one missed record, or one of paused time."""
+    if job.unreadable is not None:  # nobody knows what was due
+        return []
     first, schedule = job.next_at, job.spec.schedule
     if first is None or first > now:
         return []
@@ -96,6 +130,34 @@ def remove(job: JobRow, now: datetime, new_id: NewId) -> list[RunRow]:
     last = schedule.previous(now + INSTANT) or first
     count = schedule.count(first, last + INSTANT)
     return [refused(job, RunStatus.MISSED, first, last, count, REMOVED_REASON, now, new_id)]
+
+
+def _respecify(job: JobRow, spec: JobSpec, now: datetime, by: str | None, action: str, new_id: NewId) -> list[RunRow]:
+    """Have a job do something else from ``now`` on."""
+    births: list[RunRow] = []
+    was_spent = is_spent(job.spec.policies, job.spawned)
+    born = _bound(spec, job.created_at)
+    spec = born if born.schedule == job.spec.schedule else _bound(spec, now)
+    rescheduled = spec.schedule != job.spec.schedule
+    if rescheduled:
+        births = _account(job, now, new_id) + _bear_early(job, now, new_id)
+    job.spec = spec
+    if is_spent(spec.policies, job.spawned):
+        job.next_at = job.next_due = None
+    elif rescheduled or was_spent:
+        _start_schedule(job, now, accounted=job.watermark)
+    elif job.next_at is not None:
+        job.next_due = next_due(spec, job.next_at)
+    if job.pause is not None:
+        job.next_due = job.pause.until
+    job.record(action, now, by)
+    return births
+
+
+def _note_declared(job: JobRow, spec: JobSpec, fingerprint: str | None) -> None:
+    job.declared = spec
+    if job.fingerprints[-1:] != (fingerprint,):
+        job.fingerprints = with_newest(job.fingerprints, fingerprint)
 
 
 def _bound(spec: JobSpec, now: datetime) -> JobSpec:

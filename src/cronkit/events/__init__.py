@@ -3,6 +3,7 @@
 from cronkit.events.bus import EventBus
 from cronkit.events.types import (
     ClockJumped,
+    DeploymentsAlternate,
     EngineEvent,
     EngineFault,
     Event,
@@ -12,10 +13,13 @@ from cronkit.events.types import (
     JobPaused,
     JobQuarantined,
     JobRemoved,
+    JobRenamed,
     JobResumed,
+    JobUnresolved,
     JobUpdated,
     LeaseLost,
     ListenerFailed,
+    OverrideShadows,
     RunAbandoned,
     RunCancelled,
     RunCoalesced,
@@ -40,6 +44,7 @@ from cronkit.events.types import (
 
 __all__ = [
     "ClockJumped",
+    "DeploymentsAlternate",
     "EngineEvent",
     "EngineFault",
     "Event",
@@ -50,10 +55,13 @@ __all__ = [
     "JobPaused",
     "JobQuarantined",
     "JobRemoved",
+    "JobRenamed",
     "JobResumed",
+    "JobUnresolved",
     "JobUpdated",
     "LeaseLost",
     "ListenerFailed",
+    "OverrideShadows",
     "RunAbandoned",
     "RunCancelled",
     "RunCoalesced",

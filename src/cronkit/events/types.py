@@ -4,7 +4,8 @@
 
     Event
     ├── SchedulerEvent   SchedulerStarted, SchedulerStopping, SchedulerStopped
-    ├── JobEvent         JobAdded, JobUpdated, JobPaused, JobResumed, JobRemoved, JobQuarantined
+    ├── JobEvent         JobAdded, JobUpdated, JobRenamed, JobPaused, JobResumed, JobRemoved, JobQuarantined,
+    │                    JobUnresolved, OverrideShadows, DeploymentsAlternate
     ├── RunEvent         RunStarted, RunProgressed, RunSucceeded, RunFailed, RunRetrying, RunTimedOut, RunSkipped,
     │                    RunMissed, RunCancelled, RunCoalesced, RunAbandoned, RunHeld
     └── EngineEvent      ClockJumped, StoreDegraded, StoreRecovered, LeaseLost, StaleWriteRefused, ListenerFailed,
@@ -93,6 +94,13 @@ class JobUpdated(JobEvent):
 
 
 @_event
+class JobRenamed(JobEvent):
+    """A job that went by the id ``before`` is declared under this one now; it and its runs go on."""
+
+    before: str
+
+
+@_event
 class JobPaused(JobEvent):
     """A job's schedule was suspended; ``until`` is None if somebody has to resume it."""
 
@@ -116,6 +124,25 @@ class JobQuarantined(JobEvent):
     """The store cannot make sense of a job's row: it does not run until somebody has put it right."""
 
     reason: str
+
+
+@_event
+class JobUnresolved(JobEvent):
+    """A job that code no longer declares asks for a ``target`` that is not registered here: it cannot run here."""
+
+    target: str
+
+
+@_event
+class OverrideShadows(JobEvent):
+    """A deployment changed these options of a job, which somebody had changed by hand: the job does not follow."""
+
+    options: tuple[str, ...]
+
+
+@_event
+class DeploymentsAlternate(JobEvent):
+    """Two declarations of a job take turns: two deployments that differ share a store, each undoing the other."""
 
 
 @_event

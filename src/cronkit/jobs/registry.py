@@ -1,6 +1,6 @@
 """The registry: which function stands behind each target name, in this process."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import Any
 
 from cronkit.errors import ConfigurationError
@@ -9,7 +9,10 @@ from cronkit.jobs.target import Target, default_name
 
 
 class Registry:
-    """Target names to functions. Stored jobs name their target; only what is registered here can run here."""
+    """Target names to functions. Stored jobs name their target; only what is registered here can run here.
+
+    A target may have aliases: the names that it had before, which stored jobs may still ask for.
+    """
 
     def __init__(self) -> None:
         self._targets: dict[str, Target] = {}
@@ -17,7 +20,7 @@ class Registry:
 
     @property
     def targets(self) -> Mapping[str, Target]:
-        """The targets by name: not a copy, it grows with them."""
+        """The targets by name and by alias: not a copy, it grows with them."""
         return self._targets
 
     def copy(self) -> "Registry":
@@ -27,13 +30,13 @@ class Registry:
         return twin
 
     def get(self, name: str) -> Target | None:
-        """The target of that name, or None."""
+        """The target of that name or alias, or None."""
         return self._targets.get(name)
 
-    def register(self, function: Callable[..., Any], name: str | None = None) -> Target:
-        """``check`` and ``put`` in one."""
+    def register(self, function: Callable[..., Any], name: str | None = None, aliases: Collection[str] = ()) -> Target:
+        """``check``, ``check_aliases`` and ``put`` in one."""
         target = self.check(function, name)
-        self.put(target)
+        self.put(target, self.check_aliases(target, aliases))
         return target
 
     def check(
@@ -70,15 +73,45 @@ class Registry:
             )
         return target
 
-    def put(self, target: Target) -> None:
-        """Have a target that was checked here, in place of what had its name."""
+    def check_aliases(self, target: Target, aliases: Collection[str]) -> tuple[str, ...]:
+        """The aliases of a target, for ``put``.
+
+        Raises:
+            ConfigurationError: they are one text, or one of them is the name of another target.
+        """
+        if isinstance(aliases, str):
+            raise ConfigurationError(f"aliases={aliases!r}: give several names, such as [{aliases!r}]")
+        names: tuple[Any, ...] = tuple(aliases)
+        for alias in names:
+            if not isinstance(alias, str) or alias in ("", target.name):
+                raise ConfigurationError(f"aliases={aliases!r}: give names that {target.name!r} had before")
+            known = self._targets.get(alias)
+            if known is not None and known.name != target.name:
+                raise ConfigurationError(
+                    f"{alias!r} cannot be an alias of {target.name!r} ({target.place}): "
+                    f"it leads to {known.name!r}, {known.place}"
+                )
+        return names
+
+    def put(self, target: Target, aliases: Collection[str] = ()) -> None:
+        """Have a target that was checked here, in place of what had its name, and aliases that were."""
         known = self._targets.get(target.name)
-        if known is not None and self._name_of(known.function) == known.name:
-            del self._names[known.function]
-        self._targets[target.name] = target
+        if known is not target:
+            if known is not None:
+                self._replace(known, target)
+            self._targets[target.name] = target
+        for alias in aliases:
+            self._targets[alias] = target
         has_hash = isinstance(target.function, Hashable)
         if has_hash:
             self._names[target.function] = target.name
+
+    def _replace(self, known: Target, target: Target) -> None:
+        """Let another target have the names of one."""
+        if self._name_of(known.function) == known.name:
+            del self._names[known.function]
+        for name in [name for name, each in self._targets.items() if each is known]:
+            self._targets[name] = target
 
     def _name_of(self, function: Callable[..., Any]) -> str | None:
         has_hash = isinstance(function, Hashable)

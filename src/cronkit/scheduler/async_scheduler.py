@@ -1,7 +1,8 @@
 """The scheduler for applications that live on an event loop: the same verbs, awaitable."""
 
+import functools
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
 from types import TracebackType
@@ -20,7 +21,8 @@ from cronkit.jobs.status import RunStatus
 from cronkit.scheduler.handle import RunHandle, Seconds, not_ended, refuse_inside_a_run, seconds, value_of
 from cronkit.scheduler.health import Health
 from cronkit.scheduler.ledger import Ledger
-from cronkit.scheduler.options import AnySchedule, JobOptions, Zone
+from cronkit.scheduler.options import AnySchedule, JobOptions, JobRequest, Zone
+from cronkit.scheduler.plan import Plan
 from cronkit.scheduler.runtime import drain_time
 from cronkit.scheduler.scheduler import DRAIN, Function, Listener, Scheduler
 from cronkit.stores.protocol import JobStore
@@ -47,8 +49,6 @@ class _Caller:
     ) -> Value:
         if self.inline:
             return verb(*args, **kwargs)
-        import functools
-
         import anyio
         import anyio.to_thread
 
@@ -71,7 +71,9 @@ class AsyncScheduler:
         executors: Mapping[str, Executor] | None = None,
         tz: Zone = "UTC",
         namespace: str = "default",
+        owner: str | None = None,
         defaults: Defaults | None = None,
+        importable: Iterable[str] = (),
         cluster: bool = False,
         lease: Duration = "30s",
         renew_every: Duration | None = None,
@@ -84,7 +86,9 @@ class AsyncScheduler:
             executors={"loop": self._loop, **(executors or {})},
             tz=tz,
             namespace=namespace,
+            owner=owner,
             defaults=defaults,
+            importable=importable,
             cluster=cluster,
             lease=lease,
             renew_every=renew_every,
@@ -99,20 +103,28 @@ class AsyncScheduler:
     # -- registration: as inert as the sync face's --------------------------------------------------------------------
 
     def job(
-        self, schedule: AnySchedule, *, id: str | None = None, tz: Zone | None = None, **options: Unpack[JobOptions]
+        self,
+        schedule: AnySchedule,
+        *,
+        id: str | None = None,
+        tz: Zone | None = None,
+        aliases: Collection[str] = (),
+        **options: Unpack[JobOptions],
     ) -> Callable[[Function], Function]:
         """See ``Scheduler.job``."""
-        return self._sync.job(schedule, id=id, tz=tz, **options)
+        return self._sync.job(schedule, id=id, tz=tz, aliases=aliases, **options)
 
     @overload
-    def target(self, function: Function, *, name: str | None = None) -> Function: ...
+    def target(self, function: Function, *, name: str | None = None, aliases: Collection[str] = ()) -> Function: ...
     @overload
-    def target(self, function: None = None, *, name: str | None = None) -> Callable[[Function], Function]: ...
     def target(
-        self, function: Function | None = None, *, name: str | None = None
+        self, function: None = None, *, name: str | None = None, aliases: Collection[str] = ()
+    ) -> Callable[[Function], Function]: ...
+    def target(
+        self, function: Function | None = None, *, name: str | None = None, aliases: Collection[str] = ()
     ) -> Function | Callable[[Function], Function]:
         """See ``Scheduler.target``."""
-        return self._sync.target(function, name=name)
+        return self._sync.target(function, name=name, aliases=aliases)
 
     def on(self, *types: type[Event]) -> Callable[[Listener], Listener]:
         """See ``Scheduler.on``."""
@@ -127,12 +139,18 @@ class AsyncScheduler:
         *,
         id: str | None = None,
         tz: Zone | None = None,
+        aliases: Collection[str] = (),
         exists: str = "error",
         by: str | None = None,
         **options: Unpack[JobOptions],
     ) -> Job:
         """See ``Scheduler.add``."""
-        return await self._call(self._sync.add, target, schedule, id=id, tz=tz, exists=exists, by=by, **options)
+        add = functools.partial(self._sync.add, id=id, tz=tz, aliases=aliases, exists=exists, by=by, **options)
+        return await self._call(add, target, schedule)
+
+    async def add_many(self, jobs: Iterable[JobRequest], *, exists: str = "error", by: str | None = None) -> list[Job]:
+        """See ``Scheduler.add_many``."""
+        return await self._call(self._sync.add_many, jobs, exists=exists, by=by)
 
     async def update(
         self,
@@ -156,21 +174,50 @@ class AsyncScheduler:
         """See ``Scheduler.resume``."""
         return await self._call(self._sync.resume, job_id, by=by)
 
-    async def remove(self, job_id: str) -> None:
+    async def reset(self, job_id: str, *, by: str | None = None) -> Job:
+        """See ``Scheduler.reset``."""
+        return await self._call(self._sync.reset, job_id, by=by)
+
+    async def remove(self, job_id: str, *, by: str | None = None) -> None:
         """See ``Scheduler.remove``."""
-        await self._call(self._sync.remove, job_id)
+        await self._call(self._sync.remove, job_id, by=by)
+
+    async def purge(self, job_id: str) -> int:
+        """See ``Scheduler.purge``."""
+        return await self._call(self._sync.purge, job_id)
 
     async def get(self, job_id: str) -> Job:
         """See ``Scheduler.get``."""
         return await self._call(self._sync.get, job_id)
 
-    async def jobs(self, *, tag: str | None = None, limit: int = 50, cursor: str | None = None) -> Page[Job]:
+    async def jobs(
+        self,
+        *,
+        tag: str | None = None,
+        owner: str | None = None,
+        declared: bool | None = None,
+        removed: bool = False,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Job]:
         """See ``Scheduler.jobs``."""
-        return await self._call(self._sync.jobs, tag=tag, limit=limit, cursor=cursor)
+        return await self._call(
+            self._sync.jobs, tag=tag, owner=owner, declared=declared, removed=removed, limit=limit, cursor=cursor
+        )
 
     async def history(self, job_id: str) -> tuple[Revision, ...]:
         """See ``Scheduler.history``."""
         return await self._call(self._sync.history, job_id)
+
+    # -- deployments --------------------------------------------------------------------------------------------------
+
+    async def plan(self) -> Plan:
+        """See ``Scheduler.plan``."""
+        return await self._call(self._sync.plan)
+
+    async def apply(self, plan: Plan | None = None, *, prune: bool | Collection[str] = False) -> Plan:
+        """See ``Scheduler.apply``."""
+        return await self._call(self._sync.apply, plan, prune=prune)
 
     # -- runs ---------------------------------------------------------------------------------------------------------
 
@@ -187,6 +234,10 @@ class AsyncScheduler:
     async def cancel(self, run_id: str, *, reason: str = "cancelled") -> RunStatus:
         """See ``Scheduler.cancel``."""
         return await self._call(self._sync.cancel, run_id, reason=reason)
+
+    async def release(self, run_id: str) -> RunStatus:
+        """See ``Scheduler.release``."""
+        return await self._call(self._sync.release, run_id)
 
     # -- life ---------------------------------------------------------------------------------------------------------
 

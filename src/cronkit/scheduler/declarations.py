@@ -1,6 +1,6 @@
-"""The jobs that decorators declared and that are not in the store yet."""
+"""The jobs that decorators declared, and which of them are not in the store yet."""
 
-from collections.abc import KeysView
+from collections.abc import Iterable, KeysView
 from typing import NamedTuple
 
 from cronkit.errors import ConfigurationError
@@ -9,10 +9,11 @@ from cronkit.jobs.target import Target
 
 
 class Declaration(NamedTuple):
-    """A job as a decorator declared it, and the target it stands on."""
+    """A job as a decorator declared it, the target it stands on, and the ids that it had before."""
 
     spec: JobSpec
     target: Target
+    aliases: tuple[str, ...] = ()
 
 
 class Declarations:
@@ -27,12 +28,13 @@ class Declarations:
         self._known: dict[str, Declaration] = {}
         self._pending: dict[str, Declaration] = {}
 
-    def declare(self, spec: JobSpec, target: Target) -> None:
+    def declare(self, declaration: Declaration) -> None:
         """Note a job for the store.
 
         Raises:
             ConfigurationError: a job from another place has that id; the message names both places.
         """
+        spec, target, _ = declaration
         known = self._known.get(spec.id)
         if known is not None and known.target.origin != target.origin:
             raise ConfigurationError(
@@ -42,18 +44,27 @@ class Declarations:
             raise ConfigurationError(
                 f"{target.place} is declared as job {spec.id!r} twice, in two ways; give one another id="
             )
-        self._known[spec.id] = self._pending[spec.id] = Declaration(spec, target)
+        self._known[spec.id] = self._pending[spec.id] = declaration
 
     @property
-    def pending(self) -> list[JobSpec]:
-        """The declared jobs that are not in the store yet."""
-        return [declaration.spec for declaration in self._pending.values()]
+    def all(self) -> list[Declaration]:
+        """The declared jobs."""
+        return list(self._known.values())
 
-    def applied(self, spec: JobSpec) -> None:
-        """Note that a declared job is in the store; not if it has been declared anew since."""
-        pending = self._pending.get(spec.id)
-        if pending is not None and pending.spec is spec:
-            del self._pending[spec.id]
+    @property
+    def pending(self) -> list[Declaration]:
+        """The declared jobs that are not in the store yet."""
+        return list(self._pending.values())
+
+    def get(self, job_id: str) -> Declaration | None:
+        """The declaration of a job, or None."""
+        return self._known.get(job_id)
+
+    def applied(self, declarations: Iterable[Declaration]) -> None:
+        """Note that declared jobs are in the store; not those that have been declared anew since."""
+        for declaration in declarations:
+            if self._pending.get(declaration.spec.id) is declaration:
+                del self._pending[declaration.spec.id]
 
     @property
     def ids(self) -> KeysView[str]:

@@ -1,24 +1,26 @@
 """Writes jobs: each change is load, decide and save, and again if somebody else was faster; then it is announced."""
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import islice
 
 from cronkit.engine import changes
-from cronkit.errors import ConfigurationError, JobExistsError, JobNotFoundError
+from cronkit.errors import ConfigurationError, JobExistsError, JobNotFoundError, UnreadableError
 from cronkit.events import JobAdded, JobEvent, JobPaused, JobRemoved, JobResumed, JobUpdated
 from cronkit.jobs.job import Job, JobRow, JobSpec
-from cronkit.jobs.policies import Policies
+from cronkit.jobs.keys import JobKey
+from cronkit.jobs.layers import differences
 from cronkit.jobs.run import RunRow
+from cronkit.scheduler.findings import fingerprint_of
 from cronkit.scheduler.runtime import Parts
 from cronkit.schedules import At, Manual
 
-logger = logging.getLogger("cronkit.scheduler")
-
 EXISTS = ("error", "update", "keep")
-EARLIEST = datetime.min.replace(tzinfo=UTC)
+SLICE = 1_000
+"""How many jobs are added in one write: one transaction of a durable store, short enough for others to wait for."""
+LISTED = 5
+"""How many ids an error lists."""
 
 Decide = Callable[[JobRow, datetime], list[RunRow]]
 """Changes a row as of a time, and returns the runs born of that."""
@@ -50,55 +52,98 @@ class JobWriter:
         Raises:
             JobExistsError: the id is taken, and ``exists="error"``; ConfigurationError: the job would never run.
         """
-        if exists not in EXISTS:
-            raise ConfigurationError(f"exists={exists!r}: give one of {', '.join(map(repr, EXISTS))}")
+        check_exists(exists)
         while True:
-            now = self._parts.clock.now()
-            row = changes.create(spec, self._namespace, now, by)
-            known = self._parts.store.load(self._namespace, spec.id) if row.next_at is None else None
-            if known is None:
-                _refuse_ended(row, now)
-                if self._insert(row):
-                    return row.snapshot()
+            row = self._new(spec, by)
+            if self._insert(row):
+                return row.snapshot()
             if exists == "error":
                 raise JobExistsError(
                     f"there is a job {spec.id!r} already: give another id=, or exists='update' or 'keep'"
                 )
             with suppress(JobNotFoundError):  # it was removed since
-                return self.load(spec.id).snapshot() if exists == "keep" else self.update(spec.id, lambda _: spec, by)
+                return self._settle(spec, exists, by)
 
-    def declare(self, spec: JobSpec) -> None:
-        """Add or update a job that is declared in code, where a schedule that has ended since may well stand still."""
-        if not self._insert(changes.create(spec, self._namespace, self._parts.clock.now(), None)):
-            with suppress(JobNotFoundError):  # somebody has removed it since
-                self.update(spec.id, lambda _: spec, None, may_have_ended=True)
+    def put_many(self, specs: Sequence[JobSpec], exists: str, by: str | None) -> list[Job]:
+        """``put`` for many, ``SLICE`` of them in one write; they come back in their order.
 
-    def update(
-        self, job_id: str, respecify: Callable[[JobSpec], JobSpec], by: str | None, *, may_have_ended: bool = False
-    ) -> Job:
+        Raises:
+            JobExistsError: ids are taken, and ``exists="error"``; all others were added. ConfigurationError: one of
+            them would never run; none was added.
+        """
+        check_exists(exists)
+        rows = [self._new(spec, by) for spec in specs]
+        taken = [row.spec for row in self._insert_all(rows)]
+        if taken and exists == "error":
+            names = ", ".join(repr(spec.id) for spec in taken[:LISTED])
+            more = f" and {len(taken) - LISTED:,} more" if len(taken) > LISTED else ""
+            raise JobExistsError(
+                f"{len(taken):,} of {len(rows):,} jobs have ids that are taken, {names}{more}; all others were added: "
+                "give these other ids, or exists='update' or 'keep'"
+            )
+        settled = {spec.id: self.put(spec, exists, by) for spec in taken}
+        return [settled.get(row.key.id) or row.snapshot() for row in rows]
+
+    def update(self, job_id: str, respecify: Callable[[JobSpec], JobSpec], by: str | None) -> Job:
         """Give a job the spec that ``respecify`` makes of its own; the same one changes nothing.
 
         Raises:
-            JobNotFoundError: there is no such job; ConfigurationError: the job would never run again.
+            JobNotFoundError: there is no such job; ConfigurationError: the job would never run again;
+            UnreadableError: the store cannot read what it has of the job.
         """
         while True:
             row, now = self.load(job_id), self._parts.clock.now()
+            if row.unreadable is not None:
+                raise UnreadableError(
+                    f"job {job_id!r} cannot be changed, for what the store has of it cannot be read: {row.unreadable}; "
+                    "reset() it, if code declares it, or remove() and add() it"
+                )
             before = row.snapshot()
             births = changes.update(row, respecify(row.spec), now, by, self._parts.new_id)
-            changed = _differences(before.spec, row.spec)
+            changed = differences(before.spec, row.spec)
             if not changed:
                 return before
-            if row.spec.schedule != before.schedule and not may_have_ended:
-                _refuse_ended(row, now)
+            if row.spec.schedule != before.schedule and _has_ended(row):
+                raise _never(row, now)
             if self._parts.store.save(row, births):
                 break
-        self._tell(JobUpdated, row, now, changed=changed)
+        self.tell(JobUpdated, row.key, now, changed=changed)
         return row.snapshot()
+
+    def reset(self, job_id: str, declared: JobSpec | None, by: str | None) -> Job:
+        """Give a job what code declares, or did last where ``declared`` is None; a removed one begins a new life.
+
+        Raises:
+            JobNotFoundError: there is no such job; ConfigurationError: no code has declared it.
+        """
+        while True:
+            row, now = self._parts.store.load(self._namespace, job_id, removed=True), self._parts.clock.now()
+            if row is None:
+                raise not_found(self._namespace, job_id)
+            is_gone = row.removed_at is not None
+            spec = (declared or row.declared) if is_gone else (row.declared or declared)
+            if spec is None:
+                why = "it cannot be read" if row.unreadable else "it was made at run time"
+                raise ConfigurationError(
+                    f"job {job_id!r} has no declaration to go back to: {why}; update() or add() it"
+                )
+            if is_gone:
+                fresh = changes.create_declared(spec, fingerprint_of(spec), self._namespace, now, by)
+                if self._insert(fresh):
+                    return fresh.snapshot()
+                continue
+            before = row.snapshot()
+            if not row.overrides and row.unreadable is None:
+                return before
+            births = changes.reset(row, spec, fingerprint_of(spec), now, by, self._parts.new_id)
+            if self._parts.store.save(row, births):
+                self.tell(JobUpdated, row.key, now, changed=differences(before.spec, row.spec))
+                return row.snapshot()
 
     def pause(self, job_id: str, reason: str | None, until: datetime | None, by: str | None) -> Job:
         """Stop a job's schedule; raises JobNotFoundError if there is no such job."""
         row = self._change(job_id, lambda row, now: changes.pause(row, now, reason, until, by, self._parts.new_id))
-        self._tell(JobPaused, row, row.updated_at, reason=reason, until=until, by=by)
+        self.tell(JobPaused, row.key, row.updated_at, reason=reason, until=until, by=by)
         return row.snapshot()
 
     def resume(self, job_id: str, by: str | None) -> Job:
@@ -111,22 +156,51 @@ class JobWriter:
         if not job.paused:
             return job
         row = self._change(job_id, lambda row, now: changes.resume(row, now, by, self._parts.new_id))
-        self._tell(JobResumed, row, row.updated_at)
+        self.tell(JobResumed, row.key, row.updated_at)
         return row.snapshot()
 
-    def remove(self, job_id: str) -> None:
+    def remove(self, job_id: str, by: str | None) -> None:
         """Take a job away; raises JobNotFoundError if there is no such job."""
         while True:
             row, now = self.load(job_id), self._parts.clock.now()
-            if self._parts.store.remove(row, changes.remove(row, now, self._parts.new_id), now):
+            if self._parts.store.remove(row, changes.remove(row, now, by, self._parts.new_id), now):
                 break
-        self._tell(JobRemoved, row, now)
+        self.tell(JobRemoved, row.key, now)
+
+    def tell(self, kind: type[JobEvent], key: JobKey, at: datetime, **details: object) -> None:
+        """Publish an event about a job, if anybody listens."""
+        if self._parts.bus.wants(kind):
+            self._parts.bus.publish(kind(at=at, namespace=key.namespace, job_id=key.id, **details))
+
+    def _new(self, spec: JobSpec, by: str | None) -> JobRow:
+        """The row of a job to be added, unless it would never run; one that is there already may have ended."""
+        now = self._parts.clock.now()
+        row = changes.create(spec, self._namespace, now, by)
+        if _has_ended(row) and self._parts.store.load(self._namespace, spec.id) is None:
+            raise _never(row, now)
+        return row
 
     def _insert(self, row: JobRow) -> bool:
         (inserted,) = self._parts.store.insert([row])
         if inserted:
-            self._tell(JobAdded, row, row.created_at)
+            self.tell(JobAdded, row.key, row.created_at)
         return inserted
+
+    def _insert_all(self, rows: Sequence[JobRow]) -> Iterator[JobRow]:
+        """Insert rows slice by slice, and yield those whose id is taken."""
+        left = iter(rows)
+        while part := list(islice(left, SLICE)):
+            for row, inserted in zip(part, self._parts.store.insert(part), strict=True):
+                if inserted:
+                    self.tell(JobAdded, row.key, row.created_at)
+                else:
+                    yield row
+
+    def _settle(self, spec: JobSpec, exists: str, by: str | None) -> Job:
+        """What becomes of a job whose id is taken."""
+        if exists == "keep":
+            return self.load(spec.id).snapshot()
+        return self.update(spec.id, lambda _: spec, by)
 
     def _change(self, job_id: str, decide: Decide) -> JobRow:
         while True:
@@ -134,9 +208,11 @@ class JobWriter:
             if self._parts.store.save(row, decide(row, self._parts.clock.now())):
                 return row
 
-    def _tell(self, kind: type[JobEvent], row: JobRow, at: datetime, **details: object) -> None:
-        if self._parts.bus.wants(kind):
-            self._parts.bus.publish(kind(at=at, namespace=self._namespace, job_id=row.key.id, **details))
+
+def check_exists(exists: str) -> None:
+    """Refuse what ``exists`` cannot be."""
+    if exists not in EXISTS:
+        raise ConfigurationError(f"exists={exists!r}: give one of {', '.join(map(repr, EXISTS))}")
 
 
 def not_found(namespace: str, job_id: str) -> JobNotFoundError:
@@ -144,42 +220,11 @@ def not_found(namespace: str, job_id: str) -> JobNotFoundError:
     return JobNotFoundError(f"no job {job_id!r} in namespace {namespace!r}: jobs() lists those there are")
 
 
-def refuse_never(spec: JobSpec, now: datetime) -> None:
-    """Refuse a schedule that has no occurrence at all, past or to come.
-
-    Raises:
-        ConfigurationError: it has none.
-    """
-    schedule = spec.schedule.bind(now=now)
-    if schedule.next(now) is None and schedule.next(EARLIEST) is None and not isinstance(schedule, Manual):
-        raise ConfigurationError(f"job {spec.id!r} would never run: {schedule} has no occurrence")
+def _has_ended(row: JobRow) -> bool:
+    return row.next_at is None and not isinstance(row.spec.schedule, Manual)
 
 
-def _refuse_ended(row: JobRow, now: datetime) -> None:
+def _never(row: JobRow, now: datetime) -> ConfigurationError:
     schedule = row.spec.schedule
-    if row.next_at is None and not isinstance(schedule, Manual):
-        remedy = "; give a later instant, or 'now' to run it at once" if isinstance(schedule, At) else ""
-        raise ConfigurationError(
-            f"job {row.key.id!r} would never run: {schedule} has no occurrence after {now}{remedy}"
-        )
-
-
-def _same(before: object, after: object) -> bool:
-    """Whether two values of an option are equal; what will not be compared, an array among the arguments, is not."""
-    try:
-        return bool(before == after)
-    except Exception as error:
-        logger.debug("two values of an option cannot be compared: %r", error)
-        return False
-
-
-def _differences(before: JobSpec, after: JobSpec) -> tuple[str, ...]:
-    """The names of the options that differ, in order."""
-    names = [
-        field.name for field in fields(JobSpec) if not _same(getattr(before, field.name), getattr(after, field.name))
-    ]
-    if "policies" in names:
-        names.remove("policies")
-        old, new = before.policies, after.policies
-        names += [field.name for field in fields(Policies) if getattr(old, field.name) != getattr(new, field.name)]
-    return tuple(sorted(names))
+    remedy = "; give a later instant, or 'now' to run it at once" if isinstance(schedule, At) else ""
+    return ConfigurationError(f"job {row.key.id!r} would never run: {schedule} has no occurrence after {now}{remedy}")

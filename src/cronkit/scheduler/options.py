@@ -1,9 +1,9 @@
 """What may be said of a job when it is declared, added or updated, and how that becomes a ``JobSpec``."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta, tzinfo
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, Required, TypedDict
 
 from cronkit.errors import ConfigurationError
 from cronkit.executors.protocol import Executor
@@ -55,6 +55,21 @@ class JobOptions(TypedDict, total=False):
     """Move each run forward by a part of this that differs from run to run."""
     max_runs: int | None
     """After how many scheduled runs the job ends."""
+
+
+class JobRequest(JobOptions, total=False):
+    """A job of ``add_many``: what ``add`` takes, by name."""
+
+    target: Required[Callable[..., Any] | str]
+    """The function, its registered name, or its import path."""
+    schedule: AnySchedule | None
+    """When it runs; by ``trigger`` alone, if not given."""
+    id: str | None
+    """The job's id; the target's name, if not given."""
+    tz: Zone | None
+    """The zone of the schedule; the scheduler's, if not given."""
+    aliases: Collection[str]
+    """The names that the target had before."""
 
 
 OWN_SCHEDULES = (At, CalendarInterval, Cron, Every, Manual)

@@ -1,7 +1,7 @@
 """The scheduler: the public verbs. It holds no rule; the layers below decide."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
@@ -9,12 +9,13 @@ from typing import Any, Self, TypeVar, Unpack, overload
 
 from cronkit.clock import Alarm, Clock, SystemClock
 from cronkit.engine.store_clock import StoreClock, shared_clock
-from cronkit.errors import ConfigurationError, LifecycleError, RunNotFoundError
+from cronkit.errors import ConfigurationError, JobNotFoundError, LifecycleError, RunNotFoundError
 from cronkit.events import Event, EventBus
 from cronkit.executors.coroutine import CoroutineExecutor
 from cronkit.executors.protocol import Executor
 from cronkit.executors.thread import ThreadExecutor
 from cronkit.jobs.ids import IdSource
+from cronkit.jobs.importing import Importable
 from cronkit.jobs.job import Job, JobSpec, Revision
 from cronkit.jobs.keys import Cause
 from cronkit.jobs.page import Page
@@ -22,16 +23,19 @@ from cronkit.jobs.policies import Defaults, Duration
 from cronkit.jobs.registry import Registry
 from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
-from cronkit.jobs.target import Colour, Target
+from cronkit.jobs.target import Colour
 from cronkit.scheduler.declarations import Declarations
+from cronkit.scheduler.deployment import Deployment
 from cronkit.scheduler.handle import RunHandle, RunWaiters
 from cronkit.scheduler.health import Health
-from cronkit.scheduler.job_writer import JobWriter, not_found, refuse_never
+from cronkit.scheduler.job_writer import JobWriter, not_found
 from cronkit.scheduler.ledger import Ledger, check_limit
-from cronkit.scheduler.options import AnySchedule, JobOptions, SpecReader, Zone, as_mapping
+from cronkit.scheduler.options import AnySchedule, JobOptions, JobRequest, SpecReader, Zone, as_mapping
+from cronkit.scheduler.plan import Plan
+from cronkit.scheduler.registrar import Registrar
 from cronkit.scheduler.runtime import Parts, Running, Runtime, drain_time, lease_times
 from cronkit.scheduler.stop_signals import StopSignals
-from cronkit.schedules import At, Manual
+from cronkit.schedules import At
 from cronkit.schedules.zones import resolve_zone
 from cronkit.stores import open_store
 from cronkit.stores.protocol import JobFilter, JobStore, Scope
@@ -47,9 +51,11 @@ class Scheduler:
 
     ``store`` is a ``JobStore``, its URL, or None for memory. Functions run on the executor "default" (threads),
     coroutine functions on "loop" (an event loop in a thread of its own); ``executors`` adds to these or replaces
-    them. ``tz`` is the zone of schedules that have none. A node that is lost loses its runs after ``lease``, which is
-    renewed every 10 s, or three times before it ends, unless ``renew_every`` says otherwise. Constructing, decorating
-    and importing start no thread and open no file; before ``start`` a scheduler is a client of its store.
+    them. ``tz`` is the zone of schedules that have none. ``owner`` is who declares its jobs, where several programs
+    share a namespace; ``importable`` names the modules in which stored jobs may name their targets. A node that is
+    lost loses its runs after ``lease``, which is renewed every 10 s, or three times before it ends, unless
+    ``renew_every`` says otherwise. Constructing, decorating and importing start no thread and open no file; before
+    ``start`` a scheduler is a client of its store.
 
     Raises:
         ConfigurationError: a store, executor, lease or default that cannot be; ScheduleError: a zone that cannot be.
@@ -62,7 +68,9 @@ class Scheduler:
         executors: Mapping[str, Executor] | None = None,
         tz: Zone = "UTC",
         namespace: str = "default",
+        owner: str | None = None,
         defaults: Defaults | None = None,
+        importable: Iterable[str] = (),
         cluster: bool = False,
         lease: Duration = "30s",
         renew_every: Duration | None = None,
@@ -94,22 +102,31 @@ class Scheduler:
         self._runtime: Running | None = None
         self._ended = Alarm()
         self._reader = SpecReader(
-            tz=resolve_zone(tz),
+            tz=UTC if tz == "UTC" else resolve_zone(tz),  # a ZoneInfo of it costs each fire a conversion
             defaults=(defaults or Defaults()).policies(),
             executors=self._parts.executors,
             default_executors={Colour.FUNCTION: "default", Colour.COROUTINE: "loop"},
         )
+        self._owner = owner
+        self._importable = Importable(importable)
         self.ledger = Ledger(lambda: self._parts.store, namespace)
 
     # -- registration -------------------------------------------------------------------------------------------------
 
     def job(
-        self, schedule: AnySchedule, *, id: str | None = None, tz: Zone | None = None, **options: Unpack[JobOptions]
+        self,
+        schedule: AnySchedule,
+        *,
+        id: str | None = None,
+        tz: Zone | None = None,
+        aliases: Collection[str] = (),
+        **options: Unpack[JobOptions],
     ) -> Callable[[Function], Function]:
         """Decorate a function to run on a schedule; the function itself is returned unchanged.
 
-        ``id`` is the function's name unless given. The job is in the store from ``start``, or from the first verb
-        that asks the store. ``options`` are args, kwargs, executor; missed, overlap, retry, on_crash, timeout, spread,
+        ``id`` is the function's name unless given, and ``aliases`` are the ids that the job had before: a stored job
+        of one of them goes on under the new one. The job is in the store from ``start``, or from the first verb that
+        asks the store. ``options`` are args, kwargs, executor; missed, overlap, retry, on_crash, timeout, spread,
         jitter, max_runs; name, description, metadata, tags, owner. ``JobOptions`` describes them.
 
         Raises:
@@ -120,11 +137,7 @@ class Scheduler:
             raise ConfigurationError(f"@scheduler.job needs a schedule: write @scheduler.job('5m') above {schedule!r}")
 
         def register(function: Function) -> Function:
-            target = self._parts.registry.check(function, id)
-            spec = self._reader.read(target, schedule, target.name if id is None else id, tz, options)
-            refuse_never(spec, self._parts.clock.now())
-            self._parts.declarations.declare(spec, target)
-            self._parts.registry.put(target)
+            self._registrar.declare(function, schedule, id, tz, aliases, options)
             if self.is_running:
                 self._apply_declarations()
             return function
@@ -132,16 +145,21 @@ class Scheduler:
         return register
 
     @overload
-    def target(self, function: Function, *, name: str | None = None) -> Function: ...
+    def target(self, function: Function, *, name: str | None = None, aliases: Collection[str] = ()) -> Function: ...
     @overload
-    def target(self, function: None = None, *, name: str | None = None) -> Callable[[Function], Function]: ...
     def target(
-        self, function: Function | None = None, *, name: str | None = None
+        self, function: None = None, *, name: str | None = None, aliases: Collection[str] = ()
+    ) -> Callable[[Function], Function]: ...
+    def target(
+        self, function: Function | None = None, *, name: str | None = None, aliases: Collection[str] = ()
     ) -> Function | Callable[[Function], Function]:
-        """Decorate a function to be a target without a schedule, for jobs that are added at run time."""
+        """Decorate a function to be a target without a schedule, for jobs that are added at run time.
+
+        ``aliases`` are the names that it had before: jobs that ask for one of them run this function.
+        """
 
         def register(function: Function) -> Function:
-            self._parts.registry.register(function, name)
+            self._parts.registry.register(function, name, aliases)
             return function
 
         return register if function is None else register(function)
@@ -159,29 +177,46 @@ class Scheduler:
         *,
         id: str | None = None,
         tz: Zone | None = None,
+        aliases: Collection[str] = (),
         exists: str = "error",
         by: str | None = None,
         **options: Unpack[JobOptions],
     ) -> Job:
-        """Add a job: ``target`` is a function or a registered name, no schedule means by ``trigger`` alone.
+        """Add a job: ``target`` is a function, a registered name, or the path of a function, "myapp.tasks:send", in a
+        module that is ``importable``. No schedule means by ``trigger`` alone.
 
-        If the id is taken, ``exists`` says what to do: "error", "update" the job, or "keep" it as it is.
+        ``aliases`` are names that the target had before. If the id is taken, ``exists`` says what to do: "error",
+        "update" the job, or "keep" it as it is.
 
         Raises:
             JobExistsError: the id is taken, and ``exists="error"``; ConfigurationError, ScheduleError: the job could
             never run as declared.
         """
-        known = self._target(target, id)
-        schedule = Manual() if schedule is None else schedule
-        spec = self._reader.read(known, schedule, known.name if id is None else id, tz, options)
+        registrar = self._registrar
+        job = registrar.read(target, schedule, id, tz, aliases, options)
         self._apply_declarations()
-        if self._parts.registry.get(known.name) is None:  # at once: a job in the store may wait for it already
-            self._parts.registry.put(known)
-        is_kept = exists == "keep" and self._parts.store.load(self.namespace, spec.id) is not None
-        job = self._writer.put(spec, exists, by)
+        registrar.register_new(job)
+        is_kept = exists == "keep" and self._parts.store.load(self.namespace, job.spec.id) is not None
+        added = self._writer.put(job.spec, exists, by)
         if not is_kept:
-            self._parts.registry.put(known)
-        return job
+            registrar.register(job)
+        return added
+
+    def add_many(self, jobs: Iterable[JobRequest], *, exists: str = "error", by: str | None = None) -> list[Job]:
+        """Add many jobs, each given as a dict of what ``add`` takes, with few writes; return them in order.
+
+        Nothing is added if one of them is refused. Ids that are taken are found later: they are an error once all
+        others were added, unless ``exists`` says "update" or "keep".
+
+        Raises:
+            ConfigurationError, ScheduleError: a job could never run as it is given; JobExistsError: ids are taken.
+        """
+        registrar = self._registrar
+        given = registrar.read_many(jobs)
+        self._apply_declarations()
+        for job in given:
+            registrar.register(job)
+        return self._writer.put_many([job.spec for job in given], exists, by)
 
     def update(
         self,
@@ -194,14 +229,18 @@ class Scheduler:
     ) -> Job:
         """Change some of a job; a changed schedule counts from now and never causes a catch-up.
 
+        What is changed of a job that code declares stays changed, whatever is deployed, until ``reset``.
+
         Raises:
-            JobNotFoundError: there is no such job; ConfigurationError, ScheduleError: the change cannot be.
+            JobNotFoundError: there is no such job; ConfigurationError, ScheduleError: the change cannot be;
+            UnreadableError: the store cannot read what it has of the job.
         """
 
         self._apply_declarations()
 
         def change(spec: JobSpec) -> JobSpec:
-            return self._reader.change(spec, self._parts.registry.get(spec.target), schedule, tz, options)
+            target = self._parts.registry.get(spec.target)
+            return self._registrar.checked(self._reader.change(spec, target, schedule, tz, options), target)
 
         return self._writer.update(job_id, change, by)
 
@@ -226,14 +265,42 @@ class Scheduler:
         self._apply_declarations()
         return self._writer.resume(job_id, by)
 
-    def remove(self, job_id: str) -> None:
+    def reset(self, job_id: str, *, by: str | None = None) -> Job:
+        """Drop what was changed by hand of a job that code declares; one that was removed comes back, as a new life.
+
+        A pause stays until ``resume``.
+
+        Raises:
+            JobNotFoundError: there is no such job; ConfigurationError: no code has declared it.
+        """
+        self._apply_declarations()
+        declaration = self._parts.declarations.get(job_id)
+        return self._writer.reset(job_id, None if declaration is None else declaration.spec, by)
+
+    def remove(self, job_id: str, *, by: str | None = None) -> None:
         """Take a job away; what runs may end, what waits is cancelled, and its runs stay in the ledger.
+
+        One that code declares stays away, whatever is deployed, until ``reset`` or ``add``.
 
         Raises:
             JobNotFoundError: there is no such job.
         """
         self._apply_declarations()
-        self._writer.remove(job_id)
+        self._writer.remove(job_id, by)
+
+    def purge(self, job_id: str) -> int:
+        """Forget every removed life of a job: that there was one, its history and its ended runs. Return how many.
+
+        One that code declares comes back with the next ``start``, for its removal is forgotten too.
+
+        Raises:
+            JobNotFoundError: no job of that id was removed.
+        """
+        self._apply_declarations()
+        count = self._parts.store.purge(self.namespace, job_id)
+        if not count:
+            raise JobNotFoundError(f"no job {job_id!r} was removed in namespace {self.namespace!r}: remove() it first")
+        return count
 
     def get(self, job_id: str) -> Job:
         """A job as it stands now.
@@ -244,11 +311,24 @@ class Scheduler:
         self._apply_declarations()
         return self._writer.load(job_id).snapshot()
 
-    def jobs(self, *, tag: str | None = None, limit: int = 50, cursor: str | None = None) -> Page[Job]:
-        """A page of jobs, ordered by id, optionally those with a tag."""
+    def jobs(
+        self,
+        *,
+        tag: str | None = None,
+        owner: str | None = None,
+        declared: bool | None = None,
+        removed: bool = False,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Job]:
+        """A page of jobs, ordered by id, optionally those with a tag or an owner, or those that code declares or not.
+
+        ``removed=True`` shows the removed ones instead.
+        """
         check_limit(limit)
         self._apply_declarations()
-        return self._parts.store.jobs(JobFilter(self.namespace, tag=tag), limit=limit, cursor=cursor)
+        wanted = JobFilter(self.namespace, tag=tag, owner=owner, declared=declared, removed=removed)
+        return self._parts.store.jobs(wanted, limit=limit, cursor=cursor)
 
     def history(self, job_id: str) -> tuple[Revision, ...]:
         """What was done to a job, oldest first.
@@ -257,6 +337,29 @@ class Scheduler:
             JobNotFoundError: there is no such job.
         """
         return self._parts.store.history(self.get(job_id).key)
+
+    # -- deployments --------------------------------------------------------------------------------------------------
+
+    def plan(self) -> Plan:
+        """What ``apply`` would do: the jobs that code declares beside those in the store, which is not written."""
+        self._enter()
+        return self._deployment.plan()
+
+    def apply(self, plan: Plan | None = None, *, prune: bool | Collection[str] = False) -> Plan:
+        """Bring the store to what code declares, as ``start`` does; return what was done.
+
+        ``prune`` removes orphaned jobs as well: True for all of them, or the ids of some.
+
+        Raises:
+            LifecycleError: ``plan`` is out of date, for what would be done is no longer what it says;
+            ConfigurationError: ``prune`` names a job that is no orphan. Nothing was done then.
+        """
+        self._enter()
+        with self._lock:
+            declarations = self._parts.declarations.all
+            done = self._deployment.apply(plan, prune)
+            self._parts.declarations.applied(declarations)
+        return done
 
     # -- runs ---------------------------------------------------------------------------------------------------------
 
@@ -276,6 +379,10 @@ class Scheduler:
         target = self._parts.registry.get(row.spec.target)
         if given and target is not None:
             target.check_arguments(row.spec.args, {**row.spec.kwargs, **given})
+        if given and self._parts.store.capabilities.durable:
+            from cronkit.jobs.codec import encode_value  # here, for a store in memory does without it
+
+            encode_value(given, "kwargs")
         run_id, now = self._parts.new_id(), self._parts.clock.now()
         token = run_id if key is None else key
         run = RunRow(run_id, row.key, Cause.MANUAL, now, now, token, RunStatus.QUEUED, now, row.spec.policies.overlap)
@@ -300,7 +407,21 @@ class Scheduler:
         self._check_process()
         status = self._parts.store.request_cancel(run_id, reason, self._parts.clock.now())
         if status is None:
-            raise RunNotFoundError(f"no run {run_id!r}: it was removed by retention, or belongs to another store")
+            raise _no_run(run_id)
+        return status
+
+    def release(self, run_id: str) -> RunStatus:
+        """Let a run start again that waits for a person, as ``on_crash="hold"`` has it; return its status then.
+
+        Nothing happens to a run that is not held.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+        """
+        self._check_process()
+        status = self._parts.store.release(run_id, self._parts.clock.now())
+        if status is None:
+            raise _no_run(run_id)
         return status
 
     # -- life ---------------------------------------------------------------------------------------------------------
@@ -322,7 +443,7 @@ class Scheduler:
             self._parts.store.open()
             runtime = self._runtime = Runtime(self._parts)
             try:
-                self._apply_declarations()
+                self._apply_all()
                 runtime.start()
             except BaseException:
                 self._runtime = None
@@ -409,35 +530,41 @@ class Scheduler:
                 "make and start a Scheduler in each process, after the fork (gunicorn: in post_fork)"
             )
 
-    def _target(self, target: Callable[..., Any] | str, job_id: str | None) -> Target:
-        if not isinstance(target, str):
-            return self._parts.registry.check(
-                target,
-                # That job had the old values, so this is a newer version; without an id it is the target's own job.
-                may_rebind=lambda: job_id is None or self._parts.store.load(self.namespace, job_id) is not None,
-            )
-        known = self._parts.registry.get(target)
-        if known is None:
-            names = ", ".join(sorted(self._parts.registry.targets)) or "none yet"
-            raise ConfigurationError(
-                f"no target is called {target!r}: decorate it with @scheduler.target; the targets are {names}"
-            )
-        return known
-
     def _apply_declarations(self) -> None:
         """Put the jobs that decorators declared into the store; each verb that asks it begins with this."""
+        self._enter()
+        if self._parts.declarations:
+            with self._lock:
+                pending = self._parts.declarations.pending
+                self._deployment.deploy(pending)
+                self._parts.declarations.applied(pending)
+
+    def _enter(self) -> None:
         self._check_process()
         if isinstance(self._parts.clock, StoreClock):
             self._parts.clock.compare()
-        if self._parts.declarations:
-            with self._lock:
-                for spec in self._parts.declarations.pending:
-                    self._writer.declare(spec)
-                    self._parts.declarations.applied(spec)
+
+    def _apply_all(self) -> None:
+        """What a start does with the store's jobs: import what they ask for, apply what code declares, and warn."""
+        if self._importable.prefixes:
+            self._registrar.import_targets(self._parts.store.target_names())
+        self._deployment.warn(self.apply())
 
     @property
     def _writer(self) -> JobWriter:
         return JobWriter(self._parts, self.namespace)
 
+    @property
+    def _deployment(self) -> Deployment:
+        return Deployment(self._parts, self.namespace, self._owner)
+
+    @property
+    def _registrar(self) -> Registrar:
+        return Registrar(self._parts, self.namespace, self._reader, self._importable, self._owner)
+
     def _instant(self, text: datetime | str) -> datetime:
         return At(text).bind(tz=self._reader.tz).instants[0].astimezone(UTC)
+
+
+def _no_run(run_id: str) -> RunNotFoundError:
+    return RunNotFoundError(f"no run {run_id!r}: it was removed by retention, or belongs to another store")

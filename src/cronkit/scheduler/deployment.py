@@ -1,0 +1,251 @@
+"""Brings the jobs of a store to what code declares: looked at as a plan, or carried out.
+
+Every write is find, decide and save, and again if somebody else was faster, so that any number of processes may deploy
+at once.
+"""
+
+import logging
+from collections.abc import Collection, Iterable, Iterator
+
+from cronkit.engine import changes
+from cronkit.errors import ConfigurationError, LifecycleError
+from cronkit.events import (
+    DeploymentsAlternate,
+    JobAdded,
+    JobRemoved,
+    JobRenamed,
+    JobUnresolved,
+    JobUpdated,
+    OverrideShadows,
+)
+from cronkit.jobs.job import Job
+from cronkit.jobs.layers import alternate, differences
+from cronkit.scheduler.declarations import Declaration
+from cronkit.scheduler.findings import PRUNED, Fate, Finder, Finding, last_action
+from cronkit.scheduler.job_writer import JobWriter
+from cronkit.scheduler.plan import ADOPTED, OptionChange, Plan, option_changes
+from cronkit.scheduler.runtime import Parts
+from cronkit.stores.protocol import JobFilter
+
+logger = logging.getLogger("cronkit.scheduler")
+
+PAGE = 500
+"""How many declared jobs are read at a time when orphans are looked for."""
+
+
+class Deployment:
+    """What one scheduler's declarations mean for the jobs of its namespace.
+
+    Orphans are looked for among the jobs that were declared under ``owner``, or under the owner of a declaration.
+    """
+
+    __slots__ = ("_finder", "_namespace", "_owner", "_parts", "_writer")
+
+    def __init__(self, parts: Parts, namespace: str, owner: str | None) -> None:
+        self._parts = parts
+        self._namespace = namespace
+        self._owner = owner
+        self._writer = JobWriter(parts, namespace)
+        self._finder = Finder(parts.store, namespace)
+
+    def plan(self) -> Plan:
+        """What ``apply`` would do now; reads the store, and writes nothing."""
+        declarations = self._parts.declarations.all
+        return self._plan(self._finder.find_all(declarations))
+
+    def apply(self, expected: Plan | None = None, prune: bool | Collection[str] = False) -> Plan:
+        """Deploy every declaration, and remove orphans as ``prune`` says; return what was carried out.
+
+        Raises:
+            LifecycleError: that is not what ``expected`` says; ConfigurationError: ``prune`` names a job that is no
+            orphan. Nothing was done then.
+        """
+        declarations = self._parts.declarations.all
+        findings = self._finder.find_all(declarations)
+        plan = self._plan(findings)
+        if expected is not None and plan != expected:
+            raise LifecycleError(f"this plan is out of date: look at a new plan(), which is now\n{plan}")
+        doomed = _doomed(plan.orphaned, prune)
+        self._carry_out(findings)
+        return plan.after_pruning([job_id for job_id in doomed if self._prune(job_id)])
+
+    def deploy(self, declarations: Iterable[Declaration]) -> None:
+        """Deploy these declarations alone."""
+        self._carry_out(self._finder.find_all(declarations))
+
+    def warn(self, plan: Plan) -> None:
+        """Tell of what a plan leaves for people to decide."""
+        for job_id in plan.removed:
+            logger.warning("job %r is declared, but somebody has removed it: reset(%r) brings it back", job_id, job_id)
+        for job_id, reason in plan.unreadable.items():
+            logger.warning("job %r does not run, for what the store has of it cannot be read: %s", job_id, reason)
+        for job_id in plan.unresolved:
+            row = self._parts.store.load(self._namespace, job_id)
+            if row is None:
+                continue
+            target = row.spec.target
+            logger.warning(
+                "job %r is no longer declared, and its target %r is not registered: it is kept, and does not run here; "
+                "declare what it is called now with aliases=[%r], or apply(prune=[%r])",
+                *(job_id, target, job_id, job_id),
+            )
+            self._writer.tell(JobUnresolved, row.key, self._parts.clock.now(), target=target)
+
+    # -- looking ------------------------------------------------------------------------------------------------------
+
+    def _plan(self, findings: list[Finding]) -> Plan:
+        by_fate: dict[Fate, list[Finding]] = {fate: [] for fate in Fate}
+        for finding in sorted(findings, key=lambda each: each.spec.id):
+            by_fate[finding.fate].append(finding)
+        going_on = [*by_fate[Fate.LEAVE], *by_fate[Fate.CHANGE], *by_fate[Fate.RENAME]]
+        known = {each.spec.id for each in findings} | {each.row.key.id for each in findings if each.row is not None}
+        orphans = [job for job in self._declared_under(_owners(findings, self._owner)) if job.id not in known]
+        return Plan(
+            added=_ids(by_fate[Fate.ADD]),
+            changed={each.spec.id: found for each in going_on if (found := _option_changes(each))},
+            renamed={each.spec.id: each.row.key.id for each in by_fate[Fate.RENAME] if each.row is not None},
+            unchanged=_ids(by_fate[Fate.LEAVE]),
+            overridden={
+                each.spec.id: tuple(sorted(each.row.overrides))
+                for each in going_on
+                if each.row is not None and each.row.overrides
+            },
+            removed=_ids(by_fate[Fate.LEAVE_REMOVED]),
+            orphaned=tuple(job.id for job in orphans),
+            unresolved=tuple(job.id for job in orphans if self._parts.registry.get(job.spec.target) is None),
+            unreadable={
+                each.spec.id: each.row.unreadable
+                for each in by_fate[Fate.LEAVE_UNREADABLE]
+                if each.row is not None and each.row.unreadable is not None
+            },
+        )
+
+    def _declared_under(self, owners: Collection[str | None]) -> Iterator[Job]:
+        """The jobs that code has declared under these owners."""
+        wanted = JobFilter(self._namespace, declared=True)
+        cursor = None
+        while owners:
+            page = self._parts.store.jobs(wanted, limit=PAGE, cursor=cursor)
+            yield from (job for job in page if job.declared is not None and job.declared.owner in owners)
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, findings: list[Finding]) -> None:
+        taken = self._add([each for each in findings if each.fate is Fate.ADD])
+        for finding in (*taken, *(each for each in findings if each.fate is not Fate.ADD)):
+            self._settle(finding)
+
+    def _settle(self, finding: Finding) -> None:
+        """Do what is to be done about a declaration, looking again until nobody else is in the way."""
+        while True:
+            if finding.fate is Fate.ADD:
+                if not self._add([finding]):
+                    return
+            elif finding.fate is Fate.RENAME:
+                self._rename(finding)
+            elif finding.fate is not Fate.CHANGE or self._change(finding):
+                return
+            finding = self._finder.find(finding.declaration)
+
+    def _add(self, findings: list[Finding]) -> list[Finding]:
+        """Add what is new, in one write; return what is not new any more, found again."""
+        if not findings:
+            return []
+        now = self._parts.clock.now()
+        rows = [changes.create_declared(each.spec, each.fingerprint, self._namespace, now, None) for each in findings]
+        taken = []
+        for finding, row, is_added in zip(findings, rows, self._parts.store.insert(rows), strict=True):
+            if is_added:
+                self._writer.tell(JobAdded, row.key, now)
+            else:
+                taken.append(self._finder.find(finding.declaration))
+        return taken
+
+    def _rename(self, finding: Finding) -> None:
+        row, job_id = finding.row, finding.spec.id
+        if row is not None and self._parts.store.rename(row, job_id):
+            key = row.key._replace(id=job_id)
+            self._writer.tell(JobRenamed, key, self._parts.clock.now(), before=row.key.id)
+
+    def _change(self, finding: Finding) -> bool:
+        """Give a job its new declaration; False if somebody else was faster."""
+        row, now = finding.row, self._parts.clock.now()
+        if row is None:
+            return False
+        before = row.spec
+        births = changes.declare(row, finding.spec, finding.fingerprint, now, self._parts.new_id)
+        if not self._parts.store.save(row, births):
+            return False
+        changed = differences(before, row.spec)
+        if changed:
+            self._writer.tell(JobUpdated, row.key, now, changed=changed)
+        if finding.shadowed:
+            names = ", ".join(finding.shadowed)
+            logger.warning(
+                "job %r does not follow its declaration, which changed what somebody had changed by hand: %s; "
+                "reset(%r) goes back to the code",
+                *(row.key.id, names, row.key.id),
+            )
+            self._writer.tell(OverrideShadows, row.key, now, options=finding.shadowed)
+        if alternate(row.fingerprints):
+            logger.warning(
+                "two declarations of job %r take turns: two deployments that differ share a store, and each undoes "
+                "what the other did; deploy one of them alone, or give each a namespace",
+                row.key.id,
+            )
+            self._writer.tell(DeploymentsAlternate, row.key, now)
+        return True
+
+    def _prune(self, job_id: str) -> bool:
+        """Remove an orphan so that a declaration may bring it back; False if it has gone meanwhile.
+
+        Its history says so first, in a write of its own: what dies between the two leaves an orphan still.
+        """
+        store, now = self._parts.store, self._parts.clock.now()
+        while (row := store.load(self._namespace, job_id)) is not None:
+            if last_action(store, row.key) == PRUNED:
+                if store.remove(row, changes.due_at_removal(row, now, self._parts.new_id), now):
+                    self._writer.tell(JobRemoved, row.key, now)
+                    return True
+            else:
+                row.record(PRUNED, now, None)
+                store.save(row)
+        return False
+
+
+def _owners(findings: Iterable[Finding], owner: str | None) -> set[str | None]:
+    """Whose jobs these declarations are all of; a scheduler that declares nothing speaks for its own owner alone."""
+    owners = {each.spec.owner for each in findings}
+    return owners if owner is None else owners | {owner}
+
+
+def _ids(findings: Iterable[Finding]) -> tuple[str, ...]:
+    return tuple(each.spec.id for each in findings)
+
+
+def _option_changes(finding: Finding) -> tuple[OptionChange, ...]:
+    row = finding.row
+    if row is None:
+        return ()
+    found = option_changes(row.declared or row.spec, finding.spec, finding.changed, row.overrides)
+    return (OptionChange(ADOPTED, "no", "yes"), *found) if row.declared is None else found
+
+
+def _doomed(orphaned: Collection[str], prune: bool | Collection[str]) -> Collection[str]:
+    """Which orphans are to be removed.
+
+    Raises:
+        ConfigurationError: ``prune`` is no choice of them.
+    """
+    if isinstance(prune, bool):
+        return orphaned if prune else ()
+    if isinstance(prune, str):
+        raise ConfigurationError(f"prune={prune!r} is one text: give several ids, as in [{prune!r}], or True for all")
+    strangers = sorted(set(prune) - set(orphaned))
+    if strangers:
+        listed = ", ".join(map(repr, orphaned)) or "none"
+        raise ConfigurationError(f"prune names {', '.join(map(repr, strangers))}; the orphaned jobs are {listed}")
+    return [job_id for job_id in orphaned if job_id in prune]

@@ -1,0 +1,130 @@
+"""What a declaration means for the job that a store holds: looked up and decided, nothing written."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from enum import Enum
+from typing import NamedTuple
+
+from cronkit.errors import ConfigurationError
+from cronkit.jobs.job import JobRow, JobSpec
+from cronkit.jobs.keys import JobKey
+from cronkit.jobs.layers import differences
+from cronkit.scheduler.declarations import Declaration
+from cronkit.schedules import Cron
+from cronkit.stores.protocol import JobStore
+
+PRUNED = "pruned"
+"""What the history says last of a job that a deployment removed, so that a later one may bring it back."""
+
+
+class Fate(Enum):
+    """What a deployment does about one declaration."""
+
+    ADD = "add"
+    CHANGE = "change"
+    RENAME = "rename"
+    LEAVE = "leave"
+    LEAVE_REMOVED = "leave removed"
+    LEAVE_UNREADABLE = "leave unreadable"
+
+
+class Finding(NamedTuple):
+    """A declaration beside the store's row: that of an alias, where the job goes on under another id.
+
+    ``spec`` is what is declared, and ``changed`` names the options that were declared otherwise before.
+    ``fingerprint`` is None for what cannot be written as text, which only a store in memory keeps.
+    """
+
+    declaration: Declaration
+    fate: Fate
+    spec: JobSpec
+    fingerprint: str | None
+    row: JobRow | None = None
+    changed: tuple[str, ...] = ()
+
+    @property
+    def shadowed(self) -> tuple[str, ...]:
+        """The changed options that somebody has changed by hand, so that the job does not follow."""
+        overrides = frozenset() if self.row is None else self.row.overrides
+        return tuple(name for name in self.changed if name in overrides)
+
+
+class Finder:
+    """Finds what declarations mean for the jobs of one namespace of a store."""
+
+    __slots__ = ("_namespace", "_store")
+
+    def __init__(self, store: JobStore, namespace: str) -> None:
+        self._store = store
+        self._namespace = namespace
+
+    def find_all(self, declarations: Iterable[Declaration]) -> list[Finding]:
+        """What each of the declarations means, in their order."""
+        return [self.find(each) for each in declarations]
+
+    def find(self, declaration: Declaration) -> Finding:
+        """What a declaration means."""
+        row = self._load(declaration.spec.id)
+        if row is None or self._may_return(row):
+            return self._find_alias(declaration)
+        spec = _with_its_minute(declaration, row)
+        fingerprint = fingerprint_of(spec)
+        if row.removed_at is not None:
+            return Finding(declaration, Fate.LEAVE_REMOVED, spec, fingerprint, row)
+        if row.unreadable is not None:
+            return Finding(declaration, Fate.LEAVE_UNREADABLE, spec, fingerprint, row)
+        is_known = fingerprint is not None and row.declared is not None and row.fingerprints[-1:] == (fingerprint,)
+        changed = () if is_known else differences(row.declared or row.spec, spec)
+        fate = Fate.CHANGE if changed or row.declared is None else Fate.LEAVE
+        return Finding(declaration, fate, spec, fingerprint, row, changed)
+
+    def _find_alias(self, declaration: Declaration) -> Finding:
+        """A declaration whose id is new: a job that went by one of its aliases, or none yet."""
+        for alias in declaration.aliases:
+            row = self._load(alias)
+            if row is not None and row.declared is not None and not self._may_return(row):
+                spec = _with_its_minute(declaration, row)
+                fate = Fate.RENAME if row.removed_at is None else Fate.LEAVE_REMOVED
+                changed = tuple(name for name in differences(row.declared, spec) if name != "target")
+                return Finding(declaration, fate, spec, fingerprint_of(spec), row, changed)
+        return Finding(declaration, Fate.ADD, declaration.spec, fingerprint_of(declaration.spec))
+
+    def _load(self, job_id: str) -> JobRow | None:
+        return self._store.load(self._namespace, job_id, removed=True)
+
+    def _may_return(self, row: JobRow) -> bool:
+        """Whether a job was removed and may come back: code never declared it, or a deployment pruned it."""
+        if row.removed_at is None:
+            return False
+        return row.declared is None or last_action(self._store, row.key) == PRUNED
+
+
+def last_action(store: JobStore, key: JobKey) -> str | None:
+    """What was done last to a job, as its history has it."""
+    history = store.history(key)
+    return history[-1].action if history else None
+
+
+def fingerprint_of(spec: JobSpec) -> str | None:
+    """The fingerprint of a declaration, or None if it cannot be written as text."""
+    from cronkit.jobs.documents import fingerprint  # here, for it imports what `import cronkit` does without
+
+    try:
+        return fingerprint(spec)
+    except ConfigurationError:
+        return None
+
+
+def _with_its_minute(declaration: Declaration, row: JobRow) -> JobSpec:
+    """What is declared; an ``H`` in it still means what it meant under the id that the job had before."""
+    spec, stored = declaration.spec, None if row.declared is None else row.declared.schedule
+    new = spec.schedule
+    if not (isinstance(new, Cron) and isinstance(stored, Cron) and new.seed == spec.id):
+        return spec
+    if stored.seed not in declaration.aliases or _with_seed(stored, new.seed) != new:
+        return spec
+    return replace(spec, schedule=stored)
+
+
+def _with_seed(cron: Cron, seed: str | None) -> Cron:
+    return Cron(cron.text, tz=cron.tz, dialect=cron.dialect, dst=cron.dst, seed=seed, start=cron.start, end=cron.end)
