@@ -5,9 +5,11 @@ import random
 import signal
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
+from cronkit import LifecycleError, RunContext
 from tests.faults import steps
 from tests.faults.node import Node, Settings
 from tests.faults.steps import Step, SteppedConnection, SteppedNode
@@ -81,3 +83,32 @@ def run_and_stop_at(moment: Step, settings: Settings) -> None:
     steps.reach = stop
     _connect_with(SteppedConnection)
     SteppedNode(settings).run()
+
+
+def run_with_child(settings: Settings) -> None:
+    """Be a node with a target "fork", which leaves a child behind that lives on."""
+    node = Node(settings)
+
+    def fork(run: RunContext) -> dict[str, Any]:
+        with node.journal.attempt(run):
+            if os.fork() == 0:
+                _live_as_child(node)
+            return node.journal.value(run)
+
+    node.scheduler.target(fork, name="fork")
+    node.run()
+
+
+def _live_as_child(node: Node) -> NoReturn:
+    """Ask the parent's scheduler and one of its own, say what they answer, and stay."""
+    try:
+        try:
+            node.scheduler.get("quick")
+            refusal = ""
+        except LifecycleError as error:
+            refusal = str(error)
+        own = Node(replace(node.settings, name="child"))
+        own.journal.write("child", pid=os.getpid(), refusal=refusal, job=own.scheduler.get("quick").id)
+        signal.pause()
+    finally:
+        os._exit(1)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cronkit import Scheduler
-from tests.faults.journal import Entry, Journal
+from tests.faults.journal import START, Entry, Journal
 from tests.faults.node import Node, Settings, main, run_node
 
 PATIENCE = 45.0
@@ -126,6 +126,16 @@ class Herd:
     def saw(self, *kinds: str, node: str | None = None, after: float = 0.0) -> list[Entry]:
         """The journal's entries of some kinds, of one node, from a time on."""
         return [each for each in self.journal.read(*kinds) if each.at > after and node in (None, each.node)]
+
+    def wait_for_starts(self, count: int, node: str | None = None, after: float = 0.0) -> list[Entry]:
+        """Wait until so many targets have started, on a node if one is given; return the entries of them all."""
+
+        def enough() -> list[Entry] | None:
+            starts = self.saw(START, node=node, after=after)
+            return starts if len(starts) >= count else None
+
+        starts: list[Entry] = wait_until(enough, f"{count} starts on {node or 'any node'}")
+        return starts
 
     # -- the end ------------------------------------------------------------------------------------------------------
 

@@ -73,6 +73,10 @@ class Journal:
         finally:
             self.write(END, **facts)
 
+    def value(self, run: RunContext) -> dict[str, Any]:
+        """What an attempt's target returns: which attempt it was, and where."""
+        return {"attempt": run.attempt, "node": self.node}
+
     def read(self, *kinds: str) -> list[Entry]:
         """All entries, or those of some kinds, in the order in which they were written."""
         if not self.path.exists():

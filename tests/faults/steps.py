@@ -141,7 +141,7 @@ class SteppedWork(Work):
         with self.journal.attempt(run):
             reach(Step.TARGET_STARTED)
         reach(Step.TARGET_ENDED)
-        return {"attempt": run.attempt, "node": self.journal.node}
+        return self.journal.value(run)
 
 
 class SteppedNode(Node):

@@ -63,7 +63,7 @@ def assert_nothing_starts_until_mended(herd: Herd, node: str, mend: Callable[[],
     assert not late, "a run has started unclaimed"
     mend()
     recovered = wait_until(lambda: herd.saw("StoreRecovered", node=node, after=degraded.at), "the node goes on")[0]
-    wait_until(lambda: herd.saw(START, node=node, after=recovered.at), "runs start again")
+    herd.wait_for_starts(1, node, after=recovered.at)
 
 
 def assert_nothing_is_taken_in(herd: Herd) -> None:
@@ -76,7 +76,7 @@ def test_a_full_disk_stops_new_runs_until_there_is_room(small_disk: Path) -> Non
     with Herd(small_disk) as herd:
         herd.scheduler.add("work", Every("100ms"), id="quick")
         (node,) = herd.start_and_wait()
-        wait_until(lambda: herd.saw(START), "runs start")
+        herd.wait_for_starts(1)
         ballast = fill(small_disk)
         assert_nothing_is_taken_in(herd)
         assert_nothing_starts_until_mended(herd, node, ballast.unlink)
@@ -87,7 +87,7 @@ def test_a_full_disk_stops_new_runs_until_there_is_room(small_disk: Path) -> Non
 def test_a_file_that_became_read_only_stops_new_runs_until_it_can_be_written(herd: Herd, tmp_path: Path) -> None:
     herd.scheduler.add("work", Every("100ms"), id="quick")
     node = herd.start(run_read_only_while_told)
-    wait_until(lambda: herd.saw(START), "runs start")
+    herd.wait_for_starts(1)
     (tmp_path / "read-only").touch()
     assert_nothing_starts_until_mended(herd, node, (tmp_path / "read-only").unlink)
     close_books(herd)
@@ -104,7 +104,7 @@ def move(source: Path, target: Path) -> None:
 def test_a_file_that_was_moved_away_stops_new_runs_until_it_is_back(herd: Herd, tmp_path: Path) -> None:
     herd.scheduler.add("work", Every("100ms"), id="quick")
     (node,) = herd.start_and_wait()
-    wait_until(lambda: herd.saw(START), "runs start")
+    herd.wait_for_starts(1)
     move(tmp_path / "store", tmp_path / "aside")
     assert_nothing_is_taken_in(herd)
     assert_nothing_starts_until_mended(herd, node, partial(move, tmp_path / "aside", tmp_path / "store"))
@@ -126,10 +126,10 @@ def back_up(herd: Herd, target: Path, *, running: bool) -> None:
 def test_a_file_that_was_replaced_by_its_backup_is_gone_on_with(herd: Herd, tmp_path: Path) -> None:
     herd.scheduler.add("work", Every("100ms"), id="quick")
     (node,) = herd.start_and_wait()
-    wait_until(lambda: herd.saw(START), "runs start")
+    herd.wait_for_starts(1)
     back_up(herd, tmp_path / "backup.db", running=False)
     before = len(herd.saw(START))
-    wait_until(lambda: len(herd.saw(START)) > before, "runs start after the backup")
+    herd.wait_for_starts(before + 1)
     move(tmp_path / "store", tmp_path / "aside")
     replaced = utc_now()
     assert_nothing_is_taken_in(herd)

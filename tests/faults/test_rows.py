@@ -89,7 +89,7 @@ def test_good_jobs_run_on_time_among_bad_rows_which_are_put_aside(
     herd: Herd, bad_jobs: list[str], bad_runs: dict[str, RunHandle]
 ) -> None:
     (node,) = herd.start_and_wait()
-    wait_until(lambda: len(herd.saw(START)) >= 15 * len(GOOD), "good jobs run")
+    herd.wait_for_starts(15 * len(GOOD))
     scheduler = herd.scheduler
     unreadable = {job.id: job.unreadable for job in scheduler.jobs(limit=1000) if job.unreadable}
     quarantined = [event.facts["text"] for event in herd.saw("JobQuarantined")]
@@ -111,7 +111,7 @@ def test_bad_rows_do_not_make_a_node_spin(herd: Herd, bad_jobs: list[str], bad_r
         herd.scheduler.pause(name)
     herd.scheduler.add("work", PERIOD, id="pulse")
     (node,) = herd.start_and_wait()
-    wait_until(lambda: len(herd.saw(START)) >= 15, "three seconds have passed")
+    herd.wait_for_starts(15)  # three seconds
     herd.end(node)
     (down,) = herd.saw("down")
     seconds = down.at - herd.saw("up")[0].at
@@ -127,5 +127,5 @@ def test_a_job_in_quarantine_runs_again_once_somebody_has_mended_it(herd: Herd) 
     wait_until(lambda: herd.saw("JobQuarantined"), "it is put into quarantine")
     operator = Node(herd.settings).scheduler
     operator.add("work", PERIOD, id="bad", exists="update")
-    wait_until(lambda: herd.saw(START), "it runs")
+    herd.wait_for_starts(1)
     assert operator.get("bad").unreadable is None

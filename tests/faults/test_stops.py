@@ -49,7 +49,7 @@ def test_a_node_that_stands_still_inside_a_transaction_holds_the_others_up_and_n
     herd.note(stopped, signal.SIGSTOP)
     herd.send(stopped, signal.SIGCONT)
     recovered = wait_until(lambda: herd.saw("StoreRecovered", node=other), "the other node goes on")[-1].at
-    wait_until(lambda: herd.saw(START, after=recovered), "runs start again")
+    herd.wait_for_starts(1, after=recovered)
     assert [job.id for job in herd.scheduler.jobs()] == ["quick"]
     close_books(herd)
 

@@ -35,7 +35,7 @@ class Work:
                 time.sleep(GLANCE)
             if run.attempt <= failures:
                 raise AttemptFailed(f"attempt {run.attempt}")
-            return {"attempt": run.attempt, "node": self.journal.node}
+            return self.journal.value(run)
 
     def deaf(self, run: RunContext, seconds: float = 0.0) -> dict[str, Any]:
         """Take a while, and never look whether to stop: as a zombie does."""
@@ -43,13 +43,13 @@ class Work:
             until = time.monotonic() + seconds
             while time.monotonic() < until:
                 time.sleep(GLANCE)
-            return {"attempt": run.attempt, "node": self.journal.node}
+            return self.journal.value(run)
 
     async def wait(self, run: RunContext, seconds: float = 0.0) -> dict[str, Any]:
         """A coroutine that takes a while."""
         with self.journal.attempt(run):
             await asyncio.sleep(seconds)
-            return {"attempt": run.attempt, "node": self.journal.node}
+            return self.journal.value(run)
 
     def steps(self, run: RunContext, seconds: float = 0.0) -> dict[str, Any]:
         """Say how far it has come, a tenth at a time."""
@@ -57,7 +57,7 @@ class Work:
             for tenth in range(10):
                 run.progress(tenth / 10, f"step {tenth}")
                 time.sleep(seconds / 10)
-            return {"attempt": run.attempt, "node": self.journal.node}
+            return self.journal.value(run)
 
     def register(self, scheduler: Scheduler, *only: str) -> None:
         """Make them known under their names, all or some."""
