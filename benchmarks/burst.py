@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
 SLICE = 1_000
-"""Jobs inserted in one transaction."""
+"""Jobs added in one go."""
 PATIENCE = 300.0
 """Seconds after which a drain is given up on."""
 
@@ -51,25 +51,19 @@ def cronkit_scheduler(path: Path, colour: str = "functions") -> Any:
     return scheduler
 
 
-def insert_cronkit_jobs(
+def add_cronkit_jobs(
     scheduler: Any, count: int, due: datetime, *, prefix: str = "job", step: timedelta = timedelta()
 ) -> None:
-    """Insert hourly jobs that are first due at ``due``, each slice of them a ``step`` later than the one before."""
+    """Add hourly jobs that are first due at ``due``, each slice of them a ``step`` later than the one before."""
     import cronkit
-    from cronkit.engine import changes
 
-    parts, now = scheduler._parts, datetime.now(UTC)
-    target = parts.registry.targets["target"]
     for first in range(0, count, SLICE):
         schedule = cronkit.Every("1h", start=due + first // SLICE * step)
-        rows = []
-        for number in range(first, min(first + SLICE, count)):
-            spec = scheduler._reader.read(target, schedule, f"{prefix}-{number}", None, {})
-            rows.append(changes.create(spec, scheduler.namespace, now, None))
-        assert all(parts.store.insert(rows))
+        numbers = range(first, min(first + SLICE, count))
+        scheduler.add_many({"target": "target", "schedule": schedule, "id": f"{prefix}-{n}"} for n in numbers)
 
 
-def insert_apscheduler_jobs(path: Path, colour: str, count: int, due: datetime) -> None:
+def add_apscheduler_jobs(path: Path, colour: str, count: int, due: datetime) -> None:
     """The same jobs, in one transaction: APScheduler's own ``add_job`` would commit each."""
     import pickle
 

@@ -43,11 +43,11 @@ def burst_of(subject: str, colour: str, processes: str, jobs: str, folder: str) 
     due = (datetime.now(UTC) + timedelta(seconds=5 + count / 2_000)).replace(microsecond=0)
     if subject == "cronkit":
         scheduler = burst.cronkit_scheduler(path, colour)
-        burst.insert_cronkit_jobs(scheduler, count, due)
+        burst.add_cronkit_jobs(scheduler, count, due)
         scheduler._parts.store.close()
         shutil.copy(path, path.with_suffix(".before"))
     else:
-        burst.insert_apscheduler_jobs(path, colour, count, due)
+        burst.add_apscheduler_jobs(path, colour, count, due)
     drained = burst.drain(subject, colour, path, int(processes), count, due)
     return {"rate": count / drained.last_end, "last_start": drained.last_start}
 
@@ -104,10 +104,12 @@ def add_many_of(subject: str, jobs: str, folder: str) -> Figures:
     if subject == "raw":
         return {"rate": replay.add_in_bulk(Path(folder) / "cronkit-many.db", path)}
     scheduler, count = burst.cronkit_scheduler(path), int(jobs)
-    scheduler.add("target", cron(0), id="first")  # it creates the file
-    due = datetime.now(UTC) + timedelta(days=200)
+    add_cronkit(scheduler, count)  # it creates the file
     began = time.perf_counter()
-    burst.insert_cronkit_jobs(scheduler, count, due)
+    scheduler.add_many(
+        {"target": "target", "schedule": cron(number), "id": f"job-{number}", "kwargs": {"number": number}}
+        for number in range(count)
+    )
     rate = count / (time.perf_counter() - began)
     scheduler._parts.store.close()
     return {"rate": rate}

@@ -1,7 +1,7 @@
 """What a SQLite file of 1,000,000 jobs costs beside one of 1,000, and a page of a ledger of 1,000,000 runs.
 
 Every measurement runs in a process of its own, the sizes in turn, and medians are compared. The files are built once,
-the jobs by the store's own bulk insert. The raw side of the burst is that of ``durable.py``: the rows that cronkit
+the jobs by ``add_many``. The raw side of the burst is that of ``durable.py``: the rows that cronkit
 wrote, written again in batched transactions that do nothing else. TMPDIR chooses the disk; the files take about
 3 GB. Needs the ``bench`` extra.
 
@@ -46,7 +46,7 @@ def build_jobs(path: str, jobs: str) -> Figures:
     """A file of hourly jobs that are due in half a year; it has been started once."""
     scheduler = scheduler_on(path)
     began = time.perf_counter()
-    burst.insert_cronkit_jobs(scheduler, int(jobs), datetime.now(UTC) + FAR, step=timedelta(seconds=1))
+    burst.add_cronkit_jobs(scheduler, int(jobs), datetime.now(UTC) + FAR, step=timedelta(seconds=1))
     seconds = time.perf_counter() - began
     begin(scheduler)
     scheduler.stop()
@@ -62,7 +62,7 @@ def build_runs(path: str, runs: str) -> Figures:
 
     scheduler = scheduler_on(path)
     now = datetime.now(UTC).replace(microsecond=0)
-    burst.insert_cronkit_jobs(scheduler, RUN_JOBS, now + FAR)
+    burst.add_cronkit_jobs(scheduler, RUN_JOBS, now + FAR)
     store, new_id = scheduler._parts.store, scheduler._parts.new_id
     share, began = int(runs) // RUN_JOBS, time.perf_counter()
     kinds = (RunStatus.MISSED, RunStatus.COALESCED)
@@ -149,7 +149,7 @@ def burst_of(subject: str, path: str, due_jobs: str) -> Figures:
     shutil.copy(source, after)
     due = (datetime.now(UTC) + timedelta(seconds=10 + count / 2_000)).replace(microsecond=0)
     scheduler = burst.cronkit_scheduler(after)
-    burst.insert_cronkit_jobs(scheduler, count, due, prefix="due")
+    burst.add_cronkit_jobs(scheduler, count, due, prefix="due")
     scheduler._parts.store.close()
     shutil.copy(after, before)
     drained = burst.drain("cronkit", "functions", after, 1, count, due)
