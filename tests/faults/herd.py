@@ -19,6 +19,8 @@ from tests.faults.node import Node, Settings, main, run_node
 PATIENCE = 45.0
 """Seconds that a condition may take to come true before a test gives up; nothing waits so long but for a fault."""
 WAITING = ("queued", "running", "retrying")
+Run = Callable[[Settings], None]
+"""What a node's process does."""
 
 
 class Disturbance(NamedTuple):
@@ -60,7 +62,7 @@ class Herd:
 
     # -- what is done to nodes ----------------------------------------------------------------------------------------
 
-    def start(self, run: Callable[[Settings], None] = run_node, **settings: Any) -> str:
+    def start(self, run: Run = run_node, **settings: Any) -> str:
         """Start a node, or what ``run`` makes of one; return its name."""
         self._started += 1
         name = f"n{self._started}"

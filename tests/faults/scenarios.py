@@ -3,33 +3,30 @@
 import random
 import signal
 import time
-from collections.abc import Callable
 
 from tests.faults.audit import Books, audit
-from tests.faults.herd import Herd
-from tests.faults.node import LEASE
+from tests.faults.herd import Herd, Run
+from tests.faults.node import LEASE, run_node
 from tests.faults.work import add_mixed_jobs
 
 LONGER_THAN_A_LEASE = 1.5 * LEASE
 SETTLING = 120.0
 """Seconds: a run that is lost again and again is run again three times, each after a lease."""
 
-Progress = Callable[[str], None]
+
+def begin(herd: Herd, nodes: int, run: Run = run_node, *, longest: float) -> None:
+    """Start nodes that have jobs of all kinds to do, the longest of them taking so many seconds."""
+    add_mixed_jobs(herd.scheduler, longest=longest)
+    herd.start_and_wait(nodes, run=run)
 
 
-def kill_at_random(
-    herd: Herd, kills: int, *, nodes: int = 3, seed: int = 0, tell: Progress = lambda line: None
-) -> None:
+def kill_at_random(herd: Herd, kills: int, run: Run = run_node, *, seed: int = 0) -> None:
     """Kill a node, a random one at a random moment, again and again; another takes its place at once."""
     chance = random.Random(seed)
-    add_mixed_jobs(herd.scheduler, longest=LONGER_THAN_A_LEASE)
-    herd.start_and_wait(nodes)
-    for number in range(1, kills + 1):
+    for _ in range(kills):
         time.sleep(chance.uniform(0.0, 0.3))
         herd.kill(chance.choice(list(herd.nodes)))
-        herd.start()
-        if number % 100 == 0:
-            tell(f"{number} of {kills} kills")
+        herd.start(run)
 
 
 def stop_at_random(herd: Herd, stops: int, *, seconds: float, seed: int = 0) -> None:

@@ -24,8 +24,7 @@ from tests.faults.faulty import run_failing, run_read_only_while_told
 from tests.faults.herd import Herd, wait_until
 from tests.faults.journal import START
 from tests.faults.node import LEASE
-from tests.faults.scenarios import close_books
-from tests.faults.work import add_mixed_jobs
+from tests.faults.scenarios import begin, close_books
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
@@ -156,7 +155,6 @@ def test_a_run_that_ran_when_the_backup_was_made_comes_to_an_end(herd: Herd, tmp
 
 
 def test_commits_that_fail_or_do_not_answer_lose_nothing_and_repeat_nothing(herd: Herd) -> None:
-    add_mixed_jobs(herd.scheduler, longest=0.5)
-    herd.start_and_wait(2, run=partial(run_failing, 0.1))
+    begin(herd, 2, partial(run_failing, 0.1), longest=0.5)
     wait_until(lambda: len(herd.saw("StoreDegraded")) >= 10, "many commits have failed")
     print(summary(close_books(herd)))

@@ -5,7 +5,7 @@ import pytest
 from tests.faults.audit import summary, takeovers
 from tests.faults.herd import Herd
 from tests.faults.node import LEASE, RENEW_EVERY
-from tests.faults.scenarios import close_books, kill_at_random
+from tests.faults.scenarios import LONGER_THAN_A_LEASE, begin, close_books, kill_at_random
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 SLACK = 10.0
@@ -13,6 +13,7 @@ SLACK = 10.0
 
 
 def test_a_hundred_kills_lose_nothing_and_repeat_nothing(herd: Herd) -> None:
+    begin(herd, 3, longest=LONGER_THAN_A_LEASE)
     kill_at_random(herd, 100)
     books = close_books(herd)
     print(summary(books))

@@ -11,9 +11,8 @@ from tests.faults.audit import summary
 from tests.faults.faulty import run_and_stop_at
 from tests.faults.herd import Herd, wait_until
 from tests.faults.journal import END, START
-from tests.faults.scenarios import close_books, stop_at_random
+from tests.faults.scenarios import begin, close_books, stop_at_random
 from tests.faults.steps import Step
-from tests.faults.work import add_mixed_jobs
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
@@ -55,8 +54,7 @@ def test_a_node_that_stands_still_inside_a_transaction_holds_the_others_up_and_n
 
 
 def test_nodes_that_stand_still_at_random_moments_lose_nothing_and_repeat_nothing(herd: Herd) -> None:
-    add_mixed_jobs(herd.scheduler, longest=1.0)
-    herd.start_and_wait(3)
+    begin(herd, 3, longest=1.0)
     stop_at_random(herd, 15, seconds=0.2)
     stop_at_random(herd, 1, seconds=2.5, seed=1)
     print(summary(close_books(herd)))
