@@ -1,11 +1,13 @@
 """Schedulers of both colours, started and not."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.scheduler.faces import FACES, Face, HandClock
+from tests.scheduler.homes import Home
 
 
 @pytest.fixture(params=FACES)
@@ -43,3 +45,11 @@ async def running(make_face: Callable[..., Face]) -> AsyncIterator[Any]:
     """A scheduler that runs, on the real clock."""
     async with make_face() as face:
         yield face
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
+    """A store that outlives the programs of a test."""
+    home = Home(tmp_path / "jobs.db" if request.param == "sqlite" else None)
+    yield home
+    home.close()

@@ -118,20 +118,20 @@ class JobWriter:
         """
         while True:
             row, now = self._parts.store.load(self._namespace, job_id, removed=True), self._parts.clock.now()
-            if row is None:
-                raise not_found(self._namespace, job_id)
-            is_gone = row.removed_at is not None
-            spec = (declared or row.declared) if is_gone else (row.declared or declared)
-            if spec is None:
-                why = "it cannot be read" if row.unreadable else "it was made at run time"
-                raise ConfigurationError(
-                    f"job {job_id!r} has no declaration to go back to: {why}; update() or add() it"
-                )
-            if is_gone:
+            if row is None or row.removed_at is not None:
+                spec = row.declared if declared is None and row is not None else declared
+                if spec is None:
+                    raise not_found(self._namespace, job_id)
                 fresh = changes.create_declared(spec, fingerprint_of(spec), self._namespace, now, by)
                 if self._insert(fresh):
                     return fresh.snapshot()
                 continue
+            spec = row.declared or declared
+            if spec is None:
+                why = "it cannot be read" if row.unreadable else "it was made at run time"
+                raise ConfigurationError(
+                    f"job {job_id!r} has no declaration to go back to: {why}; remove() and add() it"
+                )
             before = row.snapshot()
             if not row.overrides and row.unreadable is None:
                 return before
