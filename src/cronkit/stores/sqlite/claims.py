@@ -168,13 +168,14 @@ class Claimant:
     def _ready_newborn(self, free: Mapping[str, int]) -> dict[str, list[tuple[int, int, Newborn | None]]]:
         """Those newly born that may start at once, the longest due first, by executor."""
         ready: dict[str, list[tuple[int, int, Newborn | None]]] = {}
+        now = to_micros(self._now)
         for each in self.births.newborn:
             entry, bearer = each.entry, each.bearer
             if entry is None or not entry.ready or each.row.status is not QUEUED:
                 continue
             if free.get(bearer.executor) and bearer.target in self._targets:
                 due = to_micros(each.row.due_at)
-                if due <= self._horizon:
+                if due <= now:  # not the horizon: who bears a run, though late, starts it
                     ready.setdefault(bearer.executor, []).append((due, each.row.sequence, each))
         for waiting in ready.values():
             waiting.sort(key=itemgetter(0, 1))

@@ -11,7 +11,7 @@ from cronkit.stores.protocol import Change, Finish
 from cronkit.stores.sqlite.births import CANCEL_RUNNING, END_WAITING, KEEP_LAST_SEQUENCE, LAST_SEQUENCE, Tally
 from cronkit.stores.sqlite.claims import HeldRuns
 from cronkit.stores.sqlite.database import Connection, Database
-from cronkit.stores.sqlite.gates import come_forward
+from cronkit.stores.sqlite.gates import WAIT_AGAIN, come_forward
 from cronkit.stores.sqlite.moments import maybe_micros, to_micros
 from cronkit.stores.sqlite.run_rows import STATUSES, error_to_text, log_to_text, value_to_text
 
@@ -23,16 +23,17 @@ END_HELD_AT = """
 UPDATE runs SET status = ?, finished_at = ?, reason = ?, value = ?, error = ?, log = ?, excused = excused + ?,
     occupied = ?, held = ?, place = CASE ? WHEN 1 THEN place END
 WHERE sequence = ? AND id = ? AND fence = ? AND status = 'running'"""
-RETRY = """
+RETRY = f"""
 UPDATE runs SET status = 'retrying', due_at = ?, reason = ?, error = ?, log = ?, excused = excused + ?, held = 0,
-    ready = overlap = 'allow' OR place = (SELECT min(g.place) FROM runs AS g WHERE g.job = runs.job),
-    (executor, target) = (SELECT executor, target FROM jobs WHERE pk = runs.job)
+    {WAIT_AGAIN}
 WHERE sequence = ?"""
 VACATE = """
 UPDATE runs SET occupied = 0, held = 0, place = NULL WHERE id = ? AND occupied = 1 RETURNING job"""
 RELEASE = """
 UPDATE runs SET status = 'queued', due_at = ?, reason = NULL, place = ?,
-    ready = overlap = 'allow' OR NOT EXISTS (SELECT 1 FROM runs AS g WHERE g.job = runs.job AND g.place IS NOT NULL),
+    ready = overlap = 'allow' OR NOT EXISTS (
+        SELECT 1 FROM runs AS g WHERE g.job = runs.job AND g.place IS NOT NULL
+    ),
     (executor, target) = (SELECT executor, target FROM jobs WHERE pk = runs.job)
 WHERE sequence = ?"""
 REPORT = """

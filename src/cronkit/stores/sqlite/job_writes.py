@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from cronkit.errors import UnreadableError
 from cronkit.jobs.codec import decode_value, encode_value
@@ -14,7 +15,8 @@ from cronkit.jobs.documents import (
 )
 from cronkit.jobs.job import HISTORY_LIMIT, JobRow, Revision
 from cronkit.jobs.keys import JobKey
-from cronkit.schedules import Manual
+from cronkit.jobs.policies import Policies
+from cronkit.schedules import Manual, Schedule
 from cronkit.stores.sqlite.database import Connection
 from cronkit.stores.sqlite.declarations import PUT_SPEC, Texts
 from cronkit.stores.sqlite.job_rows import Row
@@ -80,11 +82,21 @@ def revision_texts(revisions: Iterable[Revision]) -> list[RevisionTexts]:
             to_micros(each.at),
             each.action,
             each.by,
-            encode_value(schedule_to_json(each.schedule)),
-            encode_value(policies_to_json(each.policies)),
+            _schedule_text(each.schedule),
+            _policies_text(each.policies),
         )
         for each in revisions
     ]
+
+
+@lru_cache(maxsize=256)
+def _schedule_text(schedule: Schedule) -> str:
+    return encode_value(schedule_to_json(schedule))
+
+
+@lru_cache(maxsize=256)
+def _policies_text(policies: Policies) -> str:
+    return encode_value(policies_to_json(policies))
 
 
 def write_new(connection: Connection, jobs: Sequence[NewJob]) -> list[int]:

@@ -15,7 +15,7 @@ from cronkit.stores.sqlite.births import Tally
 from cronkit.stores.sqlite.claims import SPECS_OF_RUNS
 from cronkit.stores.sqlite.database import Connection, Database
 from cronkit.stores.sqlite.declarations import Declaration, Declarations, is_any_quarantined, lift_quarantine
-from cronkit.stores.sqlite.gates import come_forward
+from cronkit.stores.sqlite.gates import WAIT_AGAIN, come_forward
 from cronkit.stores.sqlite.moments import span_micros, to_micros
 from cronkit.stores.sqlite.run_rows import COLUMNS, SOURCE, read_kwargs, read_run
 
@@ -40,10 +40,9 @@ WHERE sequence = ?"""
 HOLD = """
 UPDATE runs SET status = 'held', reason = ?, crashes = ?, excused = ?, fence = ?, held = 0, place = NULL
 WHERE sequence = ?"""
-REQUEUE = """
+REQUEUE = f"""
 UPDATE runs SET status = 'queued', due_at = ?, reason = ?, crashes = ?, excused = ?, fence = ?, held = 0,
-    ready = overlap = 'allow' OR place = (SELECT min(g.place) FROM runs AS g WHERE g.job = runs.job),
-    (executor, target) = (SELECT executor, target FROM jobs WHERE pk = runs.job)
+    {WAIT_AGAIN}
 WHERE sequence = ?"""
 PRESENT = "SELECT pk FROM jobs WHERE pk IN (SELECT value FROM json_each(?)) AND removed_at IS NULL"
 

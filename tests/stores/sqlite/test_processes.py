@@ -1,0 +1,324 @@
+"""Several processes on one file: noticing each other, standing by, forks, and claims that are made once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cronkit.clock import SystemClock
+from cronkit.jobs.status import RunStatus
+from cronkit.stores.protocol import Change, JobFilter
+from cronkit.stores.sqlite import SQLiteStore
+from cronkit.testing.store_suite.scene import FREE, HOUR, LEASE, NAMESPACE, NOON, TARGETS, Scene, after
+
+EVERYTHING = JobFilter(NAMESPACE)
+SECOND = timedelta(seconds=1)
+SOON = timedelta(milliseconds=1)
+
+
+@pytest.fixture
+def connect(tmp_path: Path) -> Iterator[Callable[..., SQLiteStore]]:
+    """Makes another object on one file, as another process would."""
+    made: list[SQLiteStore] = []
+
+    def another(**options: Any) -> SQLiteStore:
+        made.append(SQLiteStore(tmp_path / "jobs.db", **options))
+        return made[-1]
+
+    yield another
+    for store in made:
+        store.close()
+
+
+# Noticing
+
+
+def test_what_another_process_writes_is_noticed_within_200_ms(connect: Callable[..., SQLiteStore]) -> None:
+    here, there = connect(), Scene(connect())
+    here.open()
+    noticed = threading.Event()
+    here.subscribe(lambda change, _: noticed.set() if change is Change.ELSEWHERE else None)
+    assert not noticed.wait(0.25)
+    monotonic = SystemClock().monotonic
+    begun = monotonic()
+    there.add()
+
+    assert noticed.wait(5)
+    assert monotonic() - begun < 1  # 0.2 s; the rest is for a machine that is busy
+
+
+def test_what_this_object_writes_itself_is_no_news(connect: Callable[..., SQLiteStore]) -> None:
+    scene = Scene(connect())
+    scene.add()
+    database = scene.store._database  # type: ignore[attr-defined]
+    database.has_changed_elsewhere()
+    scene.trigger()
+    (claimed,) = scene.store.claim((), NOON, "node", FREE, TARGETS).runs
+    scene.finish(claimed)
+
+    assert not database.has_changed_elsewhere()
+    Scene(connect()).add("another")
+    assert database.has_changed_elsewhere()
+    assert not database.has_changed_elsewhere()
+
+
+def test_the_watcher_ends_with_the_last_subscriber_and_with_the_store(connect: Callable[..., SQLiteStore]) -> None:
+    store = connect()
+    watchers = []
+    leave = store.subscribe(lambda change, _: None)
+    also = store.subscribe(lambda change, _: None)
+    watchers.append(store._watcher._watch)
+    leave()
+    leave()
+    assert store._watcher._watch is watchers[0]
+    also()
+    assert store._watcher._watch is None
+    store.subscribe(lambda change, _: None)
+    watchers.append(store._watcher._watch)
+    store.close()
+
+    for watch in watchers:
+        assert watch is not None
+        watch.thread.join(5)
+        assert not watch.thread.is_alive()
+
+
+# Standing by
+
+
+def test_one_is_preferred_and_the_other_takes_what_is_a_second_late(connect: Callable[..., SQLiteStore]) -> None:
+    first, second = Scene(connect()), Scene(connect())
+    first.add()
+    assert [job.key.id for job in first.store.due_jobs(NOON, 9, TARGETS)] == ["job"]
+
+    assert second.store.due_jobs(NOON, 9, TARGETS) == []
+    assert second.store.next_wake(FREE, TARGETS) == NOON + SECOND
+    assert [job.key.id for job in second.store.due_jobs(NOON + SECOND, 9, TARGETS)] == ["job"]
+
+
+def test_waiting_runs_are_taken_by_the_other_when_they_are_a_second_late(connect: Callable[..., SQLiteStore]) -> None:
+    first, second = Scene(connect()), Scene(connect())
+    first.add()
+    first.come_due()
+    second.now = NOON
+    assert second.claim("second") == []
+    assert second.store.next_wake(FREE, TARGETS) == NOON + SECOND
+    second.now = NOON + SECOND
+
+    assert len(second.claim("second")) == 1
+
+
+def test_what_the_preferred_one_cannot_run_is_run_by_the_other(connect: Callable[..., SQLiteStore]) -> None:
+    first, second = Scene(connect()), Scene(connect())
+    first.add(target="elsewhere")
+    assert first.store.due_jobs(NOON + SECOND, 9, TARGETS) == []
+
+    assert len(second.store.due_jobs(NOON + SECOND, 9, {"elsewhere"})) == 1
+
+
+@pytest.mark.parametrize("end", [lambda store: store.close(), lambda store: store.leave("node")])
+def test_who_leaves_makes_room(end: Callable[[SQLiteStore], None], connect: Callable[..., SQLiteStore]) -> None:
+    first, second = connect(), connect()
+    first.due_jobs(NOON, 1, TARGETS)
+    Scene(second).add()
+    assert second.due_jobs(NOON, 1, TARGETS) == []
+    end(first)
+
+    assert len(second.due_jobs(NOON, 1, TARGETS)) == 1
+
+
+def test_a_client_that_runs_nothing_is_never_preferred(connect: Callable[..., SQLiteStore]) -> None:
+    client, node = Scene(connect()), Scene(connect())
+    client.add(overlap="allow")
+    client.trigger()
+    client.store.due_jobs(NOON, 1, ())
+
+    assert len(node.store.due_jobs(NOON, 1, TARGETS)) == 1
+
+
+def test_a_lock_file_that_was_deleted_stops_nobody(connect: Callable[..., SQLiteStore]) -> None:
+    first, second = connect(), connect()
+    Scene(first).add()
+    assert first.due_jobs(NOON, 1, TARGETS)
+    first.path.with_name("jobs.db-dispatch").unlink()
+
+    assert first.due_jobs(NOON, 1, TARGETS)
+    assert second.due_jobs(NOON, 1, TARGETS)
+
+
+def test_where_no_lock_can_be_made_nobody_waits(connect: Callable[..., SQLiteStore]) -> None:
+    store = connect()
+    Scene(store).add()
+    store.path.with_name("jobs.db-dispatch").mkdir()
+
+    assert store.due_jobs(NOON, 1, TARGETS)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP here")
+def test_a_preferred_process_that_was_stopped_is_stood_in_for(connect: Callable[..., SQLiteStore]) -> None:
+    store = connect()
+    Scene(store).add()
+    program = (
+        "import sys; from cronkit.stores.sqlite import SQLiteStore; from cronkit.testing.store_suite.scene import *\n"
+        f"print(len(SQLiteStore({str(store.path)!r}).due_jobs(NOON, 1, TARGETS)), flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdin is not None
+    try:
+        assert holder.stdout.readline() == b"1\n"
+        holder.send_signal(signal.SIGSTOP)
+        assert store.due_jobs(NOON, 1, TARGETS) == []
+        assert len(store.due_jobs(NOON + SECOND, 1, TARGETS)) == 1
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert len(store.due_jobs(NOON, 1, TARGETS)) == 1
+
+
+# Forks
+
+
+def in_child(action: Callable[[], object]) -> object:
+    """What an action returns in a forked child, as JSON."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, json.dumps(action()).encode())
+        except BaseException as error:
+            os.write(writer, json.dumps(repr(error)).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        answer = pipe.read()
+    os.waitpid(child, 0)
+    return json.loads(answer)
+
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+
+
+@forks
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_child_and_its_parent_go_on_with_connections_of_their_own(
+    connect: Callable[..., SQLiteStore],
+) -> None:
+    scene = Scene(connect(standby="0s"))
+    scene.add()
+    scene.store.counts(NAMESPACE)
+
+    def child() -> str:
+        scene.finish(scene.start())
+        return scene.add("of the child").key.id
+
+    assert in_child(child) == "of the child"
+    assert scene.load().counters == {RunStatus.SUCCEEDED: 1}
+    assert scene.load("of the child").key.id == "of the child"
+    scene.add("of the parent")
+
+
+@forks
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_log_is_not_taken_away_from_a_child_whose_parent_closes_the_file(
+    connect: Callable[..., SQLiteStore],
+) -> None:
+    parent = Scene(connect(standby="0s"))
+    parent.add()
+    reader, writer = os.pipe()
+    back, forth = os.pipe()
+    child = os.fork()
+    if child == 0:
+        parent.add("before")
+        os.write(writer, b"x")
+        os.read(back, 1)
+        parent.add("after")
+        os._exit(0)
+    os.read(reader, 1)
+    parent.load("before")
+    parent.store.close()
+    os.write(forth, b"x")
+    os.waitpid(child, 0)
+
+    assert {job.id for job in parent.store.jobs(EVERYTHING, limit=9, cursor=None)} == {"job", "before", "after"}
+    for file in (reader, writer, back, forth):
+        os.close(file)
+
+
+@forks
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_child_does_not_keep_its_parents_preference_alive(connect: Callable[..., SQLiteStore]) -> None:
+    parent, other = connect(), connect()
+    Scene(parent).add()
+    parent.due_jobs(NOON, 1, TARGETS)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.read(reader, 1)
+        os._exit(0)
+    parent.leave("node")
+
+    assert len(other.due_jobs(NOON, 1, TARGETS)) == 1
+    os.write(writer, b"x")
+    os.waitpid(child, 0)
+    os.close(reader)
+    os.close(writer)
+
+
+# Claims
+
+CLAIM_EVERYTHING = """
+import json
+from datetime import timedelta
+from cronkit.jobs.status import RunStatus
+from cronkit.stores.protocol import Finish
+from cronkit.jobs.ids import IdSource
+end, seen = NOON + 19 * HOUR, []
+scene.now, scene.new_id = end, IdSource().new
+import os
+node = str(os.getpid())
+store.renew(node, {}, timedelta(days=1), end)
+while (wake := store.next_wake(FREE, TARGETS)) is not None and wake <= end:
+    due = store.due_jobs(end, 7, TARGETS)
+    claim = store.claim([scene.advance(job) for job in due], end, node, {"default": 3}, TARGETS)
+    assert all(store.finish([Finish(each.run.id, each.fence, RunStatus.SUCCEEDED, end) for each in claim.runs]))
+    seen += [[each.job.id, each.run.scheduled_at.isoformat()] for each in claim.runs]
+print(json.dumps(seen))
+"""
+
+
+def test_three_processes_claim_every_occurrence_exactly_once(connect: Callable[..., SQLiteStore]) -> None:
+    scene = Scene(connect(standby="0s"))
+    for number in range(10):
+        scene.add(f"job-{number}", overlap="allow")
+    begin = (
+        "from cronkit.stores.sqlite import SQLiteStore\nfrom cronkit.testing.store_suite.scene import *\n"
+        f"store = SQLiteStore({str(scene.store.path)!r}, standby='0s', busy_timeout='60s')\nscene = Scene(store)\n"  # type: ignore[attr-defined]
+    )
+    nodes = [
+        subprocess.Popen([sys.executable, "-c", begin + CLAIM_EVERYTHING], stdout=subprocess.PIPE) for _ in range(3)
+    ]
+    claimed = Counter(tuple(pair) for node in nodes for pair in json.loads(node.communicate(timeout=60)[0]))
+
+    assert claimed == {(f"job-{n}", (NOON + k * HOUR).isoformat()): 1 for n in range(10) for k in range(20)}
+    assert scene.store.counts(NAMESPACE) == {RunStatus.SUCCEEDED: 200}
+
+
+def test_a_claim_whose_reply_was_lost_can_be_read_again(connect: Callable[..., SQLiteStore]) -> None:
+    scene = Scene(connect())
+    scene.add()
+    claimed = scene.start("job", "node")
+    (again,) = connect().held_by("node")
+
+    assert (again.run.id, again.fence, again.attempt) == (claimed.run.id, claimed.fence, claimed.attempt)
+    assert scene.store.reap(after(seconds=1) + LEASE + SOON)
