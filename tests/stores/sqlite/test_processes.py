@@ -239,6 +239,7 @@ def test_a_log_is_not_taken_away_from_a_child_whose_parent_closes_the_file(
     back, forth = os.pipe()
     child = os.fork()
     if child == 0:
+        os.close(forth)
         parent.add("before")
         os.write(writer, b"x")
         os.read(back, 1)
@@ -264,6 +265,7 @@ def test_a_forked_child_does_not_keep_its_parents_preference_alive(connect: Call
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
+        os.close(writer)
         os.read(reader, 1)
         os._exit(0)
     parent.leave("node")

@@ -37,6 +37,12 @@ class Dispatcher:
 
     def release(self) -> None:
         """Let another process be preferred."""
+        if self._file is not None:
+            _unlock(self._file)
+            self.forget()
+
+    def forget(self) -> None:
+        """Close the file without unlocking it: the lock is another process's too, or its alone."""
         file, self._file = self._file, None
         if file is not None:
             with suppress(OSError):
@@ -65,13 +71,22 @@ def _lock(file: int) -> bool:
     return True
 
 
+def _unlock(file: int) -> None:
+    """Give the lock back at once, though a forked child may have the file open still."""
+    with suppress(OSError):
+        if sys.platform == "win32":
+            msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
 _dispatchers: WeakSet[Dispatcher] = WeakSet()
 
 
 def _forget_in_child() -> None:
     """Close what a forked child has inherited: the lock lives as long as any copy of its file is open."""
     for dispatcher in list(_dispatchers):
-        dispatcher.release()
+        dispatcher.forget()
 
 
 if hasattr(os, "register_at_fork"):

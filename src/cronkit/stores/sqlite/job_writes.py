@@ -1,8 +1,9 @@
 """What is written of a job when somebody adds or changes it: its row, its declaration, its tags, its history."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import cast
 
 from cronkit.errors import UnreadableError
 from cronkit.jobs.codec import decode_value, encode_value
@@ -82,7 +83,7 @@ def revision_texts(revisions: Iterable[Revision]) -> list[RevisionTexts]:
             to_micros(each.at),
             each.action,
             each.by,
-            _schedule_text(each.schedule),
+            _schedule_text(cast(Hashable, each.schedule)),
             _policies_text(each.policies),
         )
         for each in revisions
@@ -90,8 +91,8 @@ def revision_texts(revisions: Iterable[Revision]) -> list[RevisionTexts]:
 
 
 @lru_cache(maxsize=256)
-def _schedule_text(schedule: Schedule) -> str:
-    return encode_value(schedule_to_json(schedule))
+def _schedule_text(schedule: Hashable) -> str:
+    return encode_value(schedule_to_json(cast(Schedule, schedule)))
 
 
 @lru_cache(maxsize=256)
