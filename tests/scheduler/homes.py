@@ -31,15 +31,15 @@ class Home:
 
     def __init__(self, path: Path | None) -> None:
         self.clock = HandClock()
-        self._path = path
+        self.path = path
         self._memory = MemoryStore()
         self._files = ExitStack()
 
     def store(self) -> JobStore:
         """The store, as one more process opens it."""
-        if self._path is None:
+        if self.path is None:
             return self._memory
-        return self._files.enter_context(closing(HandClockedFile(self._path, self.clock)))
+        return self._files.enter_context(closing(HandClockedFile(self.path, self.clock)))
 
     def scheduler(self, declare: Declare = lambda scheduler: None, **options: Any) -> Scheduler:
         """A program's scheduler, which has not asked its store for anything yet."""

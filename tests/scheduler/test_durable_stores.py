@@ -1,0 +1,215 @@
+"""What is refused because a durable store could not keep it, and what is imported because a stored job asks for it."""
+
+import logging
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cronkit import ConfigurationError, RunStatus, Scheduler, UnreadableError
+from cronkit.testing import simulate
+from tests.scheduler.homes import Home
+
+PATIENCE = 10
+
+
+def send(n: object = 0) -> object:
+    return n
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[Home]:
+    """A SQLite file."""
+    home = Home(tmp_path / "jobs.db")
+    yield home
+    home.close()
+
+
+# -- what cannot be stored --------------------------------------------------------------------------------------------
+
+REGISTER: dict[str, Callable[[Scheduler, Any], object]] = {
+    "job": lambda scheduler, value: scheduler.job("1h", kwargs={"n": value})(send),
+    "add": lambda scheduler, value: scheduler.add(send, "1h", kwargs={"n": value}),
+    "add_many": lambda scheduler, value: scheduler.add_many([{"target": send, "kwargs": {"n": value}}]),
+    "update": lambda scheduler, value: scheduler.update("there", kwargs={"n": value}),
+    "trigger": lambda scheduler, value: scheduler.trigger("there", kwargs={"n": value}),
+}
+
+
+@pytest.mark.parametrize("verb", REGISTER)
+def test_an_argument_that_cannot_be_stored_is_refused_naming_it_and_the_remedy(file: Home, verb: str) -> None:
+    scheduler = file.scheduler()
+    scheduler.add(send, id="there")
+    refusal = r"kwargs\['n'\]\[1\] is an open file .* pass its path"
+    with open(__file__) as handle, pytest.raises(ConfigurationError, match=refusal):
+        REGISTER[verb](scheduler, [1, handle])
+    assert [(job.id, job.spec.kwargs) for job in scheduler.jobs()] == [("there", {})]
+    assert len(scheduler.ledger.runs()) == 0
+
+
+@pytest.mark.parametrize("verb", REGISTER)
+def test_a_store_in_memory_takes_any_argument(verb: str) -> None:
+    scheduler = Scheduler()
+    scheduler.add(send, id="there")
+    REGISTER[verb](scheduler, [1, object()])
+
+
+def closure(n: int) -> Callable[[], int]:
+    def inner() -> int:
+        return n
+
+    return inner
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        (lambda: None, "a lambda, which another process could not tell from others"),
+        (closure(1), "a closure over n"),
+    ],
+    ids=["lambda", "closure"],
+)
+def test_a_target_that_another_process_could_not_find_is_refused_with_the_reason(
+    file: Home, target: Callable[..., Any], reason: str
+) -> None:
+    scheduler = file.scheduler()
+    scheduler.target(name="given")(target)
+    with pytest.raises(ConfigurationError, match=reason):
+        scheduler.add("given", "1h", id="job")
+    with pytest.raises(ConfigurationError, match=reason):
+        scheduler.job("1h", id="given")(target)
+    assert len(scheduler.jobs()) == 0
+
+
+def test_declaring_asks_a_file_for_nothing(tmp_path: Path) -> None:
+    scheduler = Scheduler(f"sqlite:///{tmp_path}/jobs.db")
+    scheduler.job("1h")(send)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_simulation_of_a_durable_scheduler_takes_what_memory_takes(file: Home) -> None:
+    scheduler = file.scheduler(lambda s: s.job("1h")(send))
+    with simulate(scheduler, start="2027-01-01T00:00Z"):
+        scheduler.trigger("send", kwargs={"n": object()})
+
+
+# -- targets by import path -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A package of an application, with a module of tasks in it."""
+    package = tmp_path / "code" / "shop"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "tasks.py").write_text("def send(n=0):\n    return n\n")
+    (package / "broken.py").write_text("raise RuntimeError('no database')\n")
+    monkeypatch.syspath_prepend(str(package.parent))
+    yield "shop.tasks"
+    for name in [name for name in sys.modules if name.partition(".")[0] == "shop"]:
+        del sys.modules[name]
+
+
+def test_a_target_may_be_named_by_its_import_path(home: Home, shop: str) -> None:
+    with home.scheduler(importable=[shop]) as scheduler:
+        job = scheduler.add("shop.tasks:send", id="invoice", kwargs={"n": 42})
+        assert job.spec.target == "shop.tasks:send"
+        assert scheduler.trigger("invoice").result(timeout=PATIENCE) == 42
+
+
+def test_many_jobs_may_name_their_targets_by_import_path(home: Home, shop: str) -> None:
+    scheduler = home.scheduler(importable=["shop"])
+    jobs = scheduler.add_many({"target": "shop.tasks:send", "id": f"job-{n}"} for n in range(3))
+    assert {job.spec.target for job in jobs} == {"shop.tasks:send"}
+
+
+@pytest.mark.parametrize("path", ["shop.tasks:send", "os:system", "shop.tasks:os.system"])
+def test_no_module_is_imported_that_is_not_allowed(home: Home, shop: str, path: str) -> None:
+    allowed = () if path.startswith("shop.tasks:send") else ("shop",)
+    with pytest.raises(ConfigurationError, match="cannot be imported: "):
+        home.scheduler(importable=allowed).add(path, "1h")
+    assert allowed or "shop.tasks" not in sys.modules
+
+
+def test_a_start_imports_what_stored_jobs_ask_for(home: Home, shop: str) -> None:
+    home.scheduler(importable=[shop]).add("shop.tasks:send", id="invoice", kwargs={"n": 42})
+    with home.scheduler(importable=[shop]) as scheduler:
+        assert scheduler.trigger("invoice").result(timeout=PATIENCE) == 42
+
+
+def test_a_start_imports_nothing_that_is_not_allowed(home: Home, shop: str) -> None:
+    home.scheduler(importable=[shop]).add("shop.tasks:send", id="invoice")
+    del sys.modules["shop.tasks"]
+    with home.scheduler(importable=["other"]) as scheduler:
+        handle = scheduler.trigger("invoice")
+        assert "shop.tasks" not in sys.modules
+        assert handle.status is RunStatus.QUEUED
+
+
+def test_what_cannot_be_imported_any_more_is_logged_and_kept_and_the_others_run(
+    home: Home, shop: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = home.scheduler(importable=["shop"])
+    before.target(name="shop.broken:send")(send)
+    before.target(name="shop.tasks:gone")(send)
+    before.add("shop.broken:send", id="broken")
+    before.add("shop.tasks:gone", id="gone")
+    before.add("shop.tasks:send", id="invoice")
+    with caplog.at_level(logging.WARNING), home.scheduler(importable=["shop"]) as scheduler:
+        assert scheduler.trigger("invoice").result(timeout=PATIENCE) == 0
+        assert [job.id for job in scheduler.jobs()] == ["broken", "gone", "invoice"]
+    assert "importing shop.broken raised RuntimeError: no database" in caplog.text
+    assert "target 'shop.tasks:gone' cannot be imported" in caplog.text
+
+
+def test_importable_that_is_one_text_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"importable='shop' is one text: give a list"):
+        Scheduler(importable="shop")
+
+
+# -- rows that cannot be read -----------------------------------------------------------------------------------------
+
+
+def damaged(file: Home) -> Scheduler:
+    """A program whose one job's row has been damaged since it was deployed."""
+    scheduler = file.deploy(lambda s: s.job("1h", id="beat")(send))
+    scheduler._parts.store.close()
+    assert file.path is not None
+    with sqlite3.connect(file.path) as connection:
+        connection.execute("UPDATE specs SET spec = '{\"v\":99}'")
+    connection.close()
+    return file.scheduler(lambda s: s.job("1h", id="beat")(send))
+
+
+def test_a_declared_job_that_cannot_be_read_is_planned_so_and_left_alone(
+    file: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    scheduler = damaged(file)
+    assert list(scheduler.plan().unreadable) == ["beat"]
+    assert not scheduler.plan()
+    with scheduler:
+        assert scheduler.get("beat").unreadable
+    assert "job 'beat' does not run, for what the store has of it cannot be read" in caplog.text
+
+
+def test_a_job_that_cannot_be_read_cannot_be_updated(file: Home) -> None:
+    with pytest.raises(UnreadableError, match=r"job 'beat' cannot be changed, .*; reset\(\) it, if code declares it"):
+        damaged(file).update("beat", timeout="5s")
+
+
+def test_reset_rewrites_a_declared_job_that_cannot_be_read_where_it_stood(file: Home) -> None:
+    scheduler = damaged(file)
+    file.clock.advance(hours=2)
+    job = scheduler.reset("beat")
+    assert job.unreadable is None
+    assert file.due(scheduler) == ["beat"]
+    assert scheduler.plan().unchanged == ("beat",)
+
+
+def test_a_job_that_cannot_be_read_can_be_removed(file: Home) -> None:
+    scheduler = damaged(file)
+    scheduler.remove("beat")
+    assert len(scheduler.jobs()) == 0
