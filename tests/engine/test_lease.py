@@ -154,3 +154,16 @@ def test_a_claim_whose_reply_was_lost_is_read_again_and_runs() -> None:
     bench.step()
     assert bench.running == [bench.run.id]
     assert (bench.run.attempt, bench.run.crashes) == (1, 0)
+
+
+def test_a_run_that_the_node_has_forgotten_is_taken_back() -> None:
+    bench = Bench()
+    bench.step()
+    bench.add("now")
+    now, store = bench.clock.now(), bench.store
+    (job,) = store.due_jobs(now, 1, {"target"})
+    store.claim([plan_due(job, now, lambda: "run")], now, bench.engine.node, {"default": 1}, {"target"})
+    for _ in range(6):
+        bench.step(seconds=10)
+    assert bench.running == ["run"]
+    assert (bench.run.attempt, bench.run.crashes) == (2, 1)

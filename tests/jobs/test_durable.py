@@ -22,7 +22,7 @@ Function = Callable[..., Any]
 
 
 def check(function: Function, name: str | None = None) -> None:
-    check_storable(SPEC, Target(name or default_name(function), function))
+    check_storable(SPEC, Target(name or default_name(function), function, is_named=name is not None))
 
 
 def wrapped(function: Function) -> Function:
@@ -134,6 +134,13 @@ def test_what_the_application_registers_under_a_name_of_its_own_is_found_again(f
 
 def test_a_nested_function_that_carries_nothing_is_the_same_whenever_it_is_made() -> None:
     check(nested(), None)
+
+
+def test_a_name_that_is_given_counts_even_where_it_is_the_functions_own() -> None:
+    registry, mailer = Registry(), Mailer()
+    registry.register(mailer.send)
+    check_storable(SPEC, registry.register(mailer.send, "send"))
+    check_storable(SPEC, registry.register(mailer.send))
 
 
 def test_a_target_that_is_not_known_here_is_left_to_the_process_that_runs_it() -> None:

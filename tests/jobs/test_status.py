@@ -14,9 +14,9 @@ NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
 # Read off design and documentation, not off the code: rows are "from", an x marks each status that may follow.
 TABLE = """
             queued running retrying held succeeded failed timed_out cancelled skipped missed coalesced abandoned
-queued      .      x       .        .    .         .      .         x         x       x      .         .
+queued      .      x       .        x    .         .      .         x         x       x      .         .
 running     x      .       x        x    x         x      x         x         x       .      .         x
-retrying    .      x       .        .    .         .      .         x         .       .      .         .
+retrying    .      x       .        x    .         .      .         x         .       .      .         .
 held        x      .       .        .    .         .      .         x         .       .      .         .
 succeeded   .      .       .        .    .         .      .         .         .       .      .         .
 failed      .      .       .        .    .         .      .         .         .       .      .         .

@@ -224,8 +224,12 @@ class Engine:
     def _look_round(self, now: datetime) -> None:
         """What is done now and then: hold the lease, take over from lost nodes, and let go of old runs.
 
-        It renews before it reaps, so that a node that was suspended keeps what nobody else has taken.
+        It renews before it reaps, so that a node that was suspended keeps what nobody else has taken. Runs under this
+        node's name that it knows nothing of are nobody's (somebody put back a backup, say): to have them taken back it
+        goes on under another name.
         """
+        if self.lease.is_held and not self._is_unsure and self._reread():
+            self.give_up_lease()
         if not (self.is_lease_kept and self.lease.is_held):
             lost = self.lease.renew()
             if lost:

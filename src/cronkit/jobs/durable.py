@@ -9,7 +9,7 @@ from cronkit.errors import ConfigurationError
 from cronkit.jobs.codec import encode_fields
 from cronkit.jobs.documents import schedule_to_json
 from cronkit.jobs.job import JobSpec
-from cronkit.jobs.target import Target, default_name, unwrap
+from cronkit.jobs.target import Target, unwrap
 
 _CLASS_CELL = ("__class__",)
 """What a method that uses ``super()`` closes over: its class, which is found again with it."""
@@ -22,7 +22,7 @@ def check_storable(spec: JobSpec, target: Target | None) -> None:
     lambda or a closure is refused: what it carries from where it was made is in no store, and its namesake after a
     restart may carry something else. A nested function that carries nothing, as those that an application factory
     decorates, is the same one whenever that runs. A bound method or a partial is taken under a ``name=`` (or a
-    decorated job's ``id=``) of its own, by which the application says that it registers the same again. ``target`` is
+    decorated job's ``id=``), by which the application says that it registers the same again. ``target`` is
     None where it is not known here, as in a process that only adds jobs for others.
 
     Raises:
@@ -52,29 +52,20 @@ def _why_not_found(target: Target) -> str | None:
             f"a closure over {', '.join(carried)} ({target.place}), which no store keeps and another process would not "
             "have: write a function at module level, and pass what it needs as args= or kwargs="
         )
-    if _has_name_of_its_own(target):
+    if target.is_named:
         return None
     kind = _bound_kind(target.function)
     if kind is None:
         return None
     return (
         f"{kind} ({target.place}), which another process could not find again under that name: write a function at "
-        "module level, or register this one whenever the program starts, with scheduler.target(name=...) and a name "
-        "of its own"
+        "module level, or register this one whenever the program starts, with scheduler.target(name=...)"
     )
 
 
 def _free_names(plain: Callable[..., Any]) -> tuple[str, ...]:
     names: tuple[str, ...] = getattr(getattr(plain, "__code__", None), "co_freevars", ())
     return () if names == _CLASS_CELL else names
-
-
-def _has_name_of_its_own(target: Target) -> bool:
-    """Whether somebody gave it a name, and it does not merely go by its function's."""
-    try:
-        return target.name != default_name(target.function)
-    except ConfigurationError:  # an object that is called like a function has none
-        return True
 
 
 def _bound_kind(function: Callable[..., Any]) -> str | None:

@@ -50,16 +50,17 @@ class Registry:
         Raises:
             ConfigurationError: another function has that name; the message names both places.
         """
+        is_named = name is not None
         name = name or self._name_of(function) or default_name(function)
         known = self._targets.get(name)
-        if known is not None and known.function is function:
+        if known is not None and known.function is function and known.is_named >= is_named:
             return known
-        target = Target(name, function)
+        target = Target(name, function, is_named=is_named)
         like = Likeness.NEWER if known is None else likeness(known.function, function)
         if known is None or like is Likeness.NEWER:
             return target
         if like is Likeness.SAME:
-            return known
+            return known if known.is_named >= is_named else target
         if known.place != target.place:
             raise ConfigurationError(
                 f"two targets are called {name!r}: {known.place} and {target.place}; "

@@ -32,11 +32,12 @@ class Target:
 
     ``context`` is the parameter annotated as ``RunContext``, optional or not (matched also as text, so that imports
     under ``TYPE_CHECKING`` work), or None. ``place`` says where the function was defined, for error messages.
+    ``is_named``: the application chose the name; else it is the function's own.
     """
 
-    __slots__ = ("_accepted", "colour", "context", "function", "name", "origin", "place", "signature")
+    __slots__ = ("_accepted", "colour", "context", "function", "is_named", "name", "origin", "place", "signature")
 
-    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+    def __init__(self, name: str, function: Callable[..., Any], *, is_named: bool = False) -> None:
         if not callable(function):
             raise ConfigurationError(
                 f"target {name!r} is {type(function).__name__}, not a function: decorate or pass a function"
@@ -44,6 +45,7 @@ class Target:
         plain = unwrap(function)
         self.name = name
         self.function = function
+        self.is_named = is_named
         self.colour = _colour(name, function)
         try:
             self.signature: inspect.Signature | None = _signature(function)

@@ -437,7 +437,7 @@ class Scheduler:
         Raises:
             LifecycleError: it runs already, or did when this process was forked.
         """
-        self._check_process()
+        self._enter()
         with self._lock:
             self._check_idle()
             self._parts.store.open()
@@ -540,6 +540,7 @@ class Scheduler:
                 self._parts.declarations.applied(pending)
 
     def _enter(self) -> None:
+        """What every verb begins with, ``start`` among them: nothing is to take the store's time for a jump."""
         self._check_process()
         if isinstance(self._parts.clock, StoreClock):
             self._parts.clock.compare()
