@@ -5,9 +5,9 @@ import logging
 import sys
 import threading
 import traceback
+from collections import deque
 from contextvars import Context
 from datetime import timedelta
-from queue import Empty, SimpleQueue
 from types import FrameType
 
 from cronkit.errors import LifecycleError
@@ -73,64 +73,99 @@ class ThreadExecutor:
 
 
 class _Pool:
-    """The threads between one start and its shutdown, and what they have in flight."""
+    """The threads between one start and its shutdown, and what they have in flight.
+
+    Threads are woken one by one: each that takes an attempt and leaves others waiting sends for the next thread, unless
+    one is on its way already. So short functions are run by one or two threads in a row, whatever else is idle, and
+    long ones by a thread each. The one that was idle last goes first.
+    """
 
     def __init__(self, workers: int, name: str) -> None:
         self._workers = workers
         self._name = name
-        self._queue: SimpleQueue[tuple[Attempt, Report] | None] = SimpleQueue()
+        self._waiting: deque[tuple[Attempt, Report]] = deque()
         self._in_flight: set[Attempt] = set()
+        self._lock = threading.Lock()
         self._threads = 0
-        self._growing = threading.Lock()
+        self._idle: list[threading.Lock] = []
+        self._is_coming = self._is_closed = False
         self._drained: threading.Event | None = None
 
     def submit(self, attempt: Attempt, report: Report) -> None:
         self._in_flight.add(attempt)
-        self._queue.put((attempt, report))
-        if self._threads < self._workers and self._threads < len(self._in_flight):
-            self._grow()
+        self._waiting.append((attempt, report))
+        if not self._is_coming:  # who comes looks after it has said that it came
+            self._send_for_a_thread()
+
+    def _send_for_a_thread(self) -> None:
+        with self._lock:
+            if self._is_coming or not self._waiting:
+                return
+            if self._idle:
+                self._is_coming = True
+                self._idle.pop().release()
+            elif self._threads < self._workers:
+                self._grow()
 
     def _grow(self) -> None:
-        with self._growing:
-            if self._threads < self._workers:
-                thread = threading.Thread(target=self._work, name=f"{self._name}-{self._threads + 1}", daemon=True)
-                try:
-                    thread.start()
-                    self._threads += 1
-                except RuntimeError as error:
-                    logger.warning("no thread can be started (%s): %d have to do", error, self._threads)
-                    if not self._threads:
-                        self._end_waiting(raised(error))
+        thread = threading.Thread(target=self._work, name=f"{self._name}-{self._threads + 1}", daemon=True)
+        try:
+            self._is_coming = True
+            self._threads += 1
+            thread.start()
+        except RuntimeError as error:
+            self._is_coming = False
+            self._threads -= 1
+            logger.warning("no thread can be started (%s): %d have to do", error, self._threads)
+            if not self._threads:
+                self._end_waiting(raised(error))
 
     def close(self, drain: timedelta) -> int:
         drained = self._drained = threading.Event()
         if self._in_flight:
             drained.wait(drain.total_seconds())
         self._end_waiting(cancelled(NEVER_STARTED))
-        for _ in range(self._threads):
-            self._queue.put(None)
+        with self._lock:
+            self._is_closed = True
+            for idle in self._idle:
+                idle.release()
         return len(self._in_flight)
 
     def _end_waiting(self, outcome: Outcome) -> None:
-        try:
-            while (item := self._queue.get_nowait()) is not None:
-                attempt, report = item
-                report(attempt, outcome)
-                self._in_flight.discard(attempt)
-        except Empty:
-            pass
+        while self._waiting:
+            try:
+                attempt, report = self._waiting.popleft()
+            except IndexError:  # a thread was faster
+                return
+            report(attempt, outcome)
+            self._in_flight.discard(attempt)
 
     def _work(self) -> None:
-        queue, in_flight = self._queue, self._in_flight
-        while (item := queue.get()) is not None:
-            attempt, report = item
-            outcome = Context().run(invoke, attempt)
-            report(attempt, outcome)
-            in_flight.discard(attempt)
-            if self._drained is not None and not in_flight:
-                self._drained.set()
-            # An idle thread keeps no run, argument or result alive.
-            del item, attempt, report, outcome
+        bell = threading.Lock()
+        bell.acquire()
+        while True:
+            self._is_coming = False
+            while self._waiting:
+                self._run_next()
+            with self._lock:
+                if self._waiting:
+                    continue
+                if self._is_closed:
+                    return
+                self._idle.append(bell)
+            bell.acquire()
+
+    def _run_next(self) -> None:
+        try:
+            attempt, report = self._waiting.popleft()
+        except IndexError:  # another thread was faster
+            return
+        if self._waiting and not self._is_coming:
+            self._send_for_a_thread()
+        report(attempt, Context().run(invoke, attempt))
+        self._in_flight.discard(attempt)
+        if self._drained is not None and not self._in_flight:
+            self._drained.set()
 
 
 def _stack_of_target(frame: FrameType) -> str:
