@@ -52,11 +52,13 @@ class Alarm:
             with suppress(RuntimeError):  # another thread rang at the same moment, and has opened the gate
                 self._gate.release()
 
-    def wait(self, seconds: float) -> None:
-        """Sleep until somebody rings, at most ``seconds``.
+    def wait(self, seconds: float) -> bool:
+        """Sleep until somebody rings, at most ``seconds``; say whether somebody did.
 
         What the ringing thread did before it rang is visible afterwards: ``_rung`` is cleared before the sleeper
         looks, so a ring that comes later is kept.
         """
-        if self._gate.acquire(timeout=max(seconds, 0.0)):
+        has_rung = self._gate.acquire(timeout=max(seconds, 0.0))
+        if has_rung:
             self._rung = False
+        return has_rung

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cronkit.engine.thread import CANCEL_GRACE, LONGEST_SLEEP, EngineThread
+from cronkit.engine.thread import AHEAD, CANCEL_GRACE, FORESEEN, LET_START, LONGEST_SLEEP, EngineThread
 from cronkit.events import EngineFault, Event, EventBus, StoreDegraded, StoreRecovered
 from tests.scheduler.faces import NOON, HandClock
 
@@ -16,13 +16,17 @@ class HandAlarm:
 
     def __init__(self, clock: HandClock) -> None:
         self.waits: list[float] = []
-        self.rings = 0
+        self.rings = self.rings_due = 0
         self._clock = clock
 
-    def wait(self, seconds: float) -> None:
-        """Let that time pass."""
+    def wait(self, seconds: float) -> bool:
+        """Let that time pass, or none if a ring is due; say which."""
         self.waits.append(round(seconds, 6))
+        if self.rings_due:
+            self.rings_due -= 1
+            return True
         self._clock.advance(seconds=seconds)
+        return False
 
     def ring(self) -> None:
         """Note it: whoever sleeps here wakes by the clock alone."""
@@ -37,12 +41,23 @@ class ScriptedEngine:
         self.in_flight: dict[str, Any] = {}
         self.stuck: dict[str, Any] = {}
         self.wake_at: datetime | None = None
-        self.rings_at_once = self.is_full = self.has_reports = False
+        self.look_at: datetime | None = None
+        self.rings_at_once = self.is_full = self.has_reports = self.has_started = False
+        self.foreseen: list[datetime] = []
+        self.told_after: list[int] = []
         self.is_claiming = True
         self.cancelled_for: list[str] = []
         self.script = script
 
-    def step(self, now: datetime) -> datetime | None:
+    def announce(self) -> None:
+        """Note after how many waits."""
+        self.told_after.append(len(self.alarm.waits))
+
+    def foresee(self, at: datetime) -> None:
+        """Note it."""
+        self.foreseen.append(at)
+
+    def work(self, now: datetime) -> datetime | None:
         """The next line of the script."""
         line = self.script.pop(0) if self.script else None
         if isinstance(line, Exception):
@@ -83,7 +98,62 @@ class Loop:
 def test_it_sleeps_until_exactly_the_wake_up_that_the_step_gave() -> None:
     loop = Loop(NOON + timedelta(seconds=2.5), NOON + timedelta(seconds=3))
     loop.run()
-    assert loop.engine.alarm.waits == [2.5, 0.5]
+    assert loop.engine.alarm.waits == [2.5 - AHEAD, AHEAD, 0.5 - AHEAD, AHEAD]
+
+
+def test_it_prepares_for_what_is_due_a_moment_before() -> None:
+    loop = Loop(NOON + timedelta(seconds=2.5))
+    loop.run()
+    assert loop.engine.foreseen == [NOON + timedelta(seconds=2.5)]
+
+
+def test_it_prepares_for_nothing_that_comes_too_soon_for_another_wake_up() -> None:
+    loop = Loop(NOON + timedelta(seconds=FORESEEN))
+    loop.run()
+    assert (loop.engine.foreseen, loop.engine.alarm.waits) == ([], [FORESEEN])
+
+
+def test_it_prepares_for_nothing_when_it_only_wakes_to_renew_its_lease() -> None:
+    loop = Loop(NOON + timedelta(seconds=2))
+    loop.engine.look_at = NOON + timedelta(seconds=2)
+    loop.run()
+    assert (loop.engine.foreseen, loop.engine.alarm.waits) == ([], [2.0])
+
+
+def test_a_ring_ends_the_sleep_before_there_is_anything_to_prepare() -> None:
+    loop = Loop(NOON + timedelta(seconds=2))
+    loop.engine.alarm.rings_due = 1
+    loop.run()
+    assert (loop.engine.foreseen, loop.engine.alarm.waits) == ([], [2.0 - AHEAD])
+
+
+def test_what_a_step_did_is_told_before_it_sleeps() -> None:
+    loop = Loop(NOON + timedelta(seconds=FORESEEN))
+    loop.run()
+    assert loop.engine.told_after[0] == 0
+
+
+def test_what_a_step_started_may_begin_before_it_is_told() -> None:
+    loop = Loop(NOON + timedelta(seconds=FORESEEN))
+    loop.engine.has_started = True
+    loop.run()
+    assert loop.engine.alarm.waits == [LET_START, FORESEEN - LET_START]
+    assert loop.engine.told_after[0] == 1
+
+
+def test_what_a_step_started_is_told_at_once_when_that_ends_first() -> None:
+    loop = Loop(NOON + timedelta(seconds=2))
+    loop.engine.has_started, loop.engine.alarm.rings_due = True, 1
+    loop.run()
+    assert loop.engine.alarm.waits == [LET_START]
+    assert loop.engine.told_after[0] == 1
+
+
+def test_what_a_step_did_before_it_failed_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    loop = Loop(ValueError("broken"))
+    with caplog.at_level(logging.CRITICAL):
+        loop.run()
+    assert loop.engine.told_after[0] == 0
 
 
 def test_it_sleeps_no_longer_than_it_takes_to_notice_a_jump_of_the_clock() -> None:

@@ -48,9 +48,12 @@ class Announcer:
     def __init__(self, bus: EventBus) -> None:
         self._bus = bus
         self._events: list[Event] = []
+        self._started: list[Attempt] = []
 
     def flush(self) -> None:
         """Publish what was announced since the last time: once a step, as each publishing may wake a thread."""
+        if self._started:
+            self._tell_started()
         if self._events:
             events, self._events = self._events, []
             self._bus.publish_all(events)
@@ -61,8 +64,12 @@ class Announcer:
 
     def started(self, attempts: list[Attempt]) -> None:
         """Attempts were handed to their executors."""
+        self._started += attempts
+
+    def _tell_started(self) -> None:
         if self._bus.wants(RunStarted):
-            self._events += [_start(attempt) for attempt in attempts]
+            self._events += [_start(attempt) for attempt in self._started]
+        self._started.clear()
 
     def progressed(self, attempt: Attempt, at: datetime, fraction: float, note: str | None) -> None:
         """A run said how far it has come."""

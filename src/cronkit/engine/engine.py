@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from cronkit.clock import Alarm, Clock
 from cronkit.engine.announcer import Announcer
 from cronkit.engine.deadlines import Deadlines
+from cronkit.engine.foresight import Foresight
 from cronkit.engine.lease import Lease
 from cronkit.engine.outbox import Outbox
 from cronkit.engine.planner import NewId, plan_due
@@ -70,7 +71,7 @@ class Engine:
         self.in_flight: dict[str, Attempt] = {}
         self.stuck: dict[str, Attempt] = {}
         self.lease = Lease(store, clock, node, lease, self.in_flight)
-        self.is_lease_kept = False
+        self.is_lease_kept = self.has_started = False
         self._store = store
         self._executors = executors
         self._targets = registry.targets
@@ -79,6 +80,7 @@ class Engine:
         self._renew_every = renew_every
         self._announcer = Announcer(bus)
         self._outbox = Outbox(store, self._announcer)
+        self._foresight = Foresight(store, new_id)
         self._returned: list[str] = []
         self._inbox: deque[tuple[Attempt, Outcome, datetime]] = deque()
         self._progress: deque[tuple[Attempt, float, str | None, datetime]] = deque()
@@ -142,28 +144,46 @@ class Engine:
     # -- the step -----------------------------------------------------------------------------------------------------
 
     def step(self, now: datetime) -> datetime | None:
-        """Do all that is due at ``now``; return when to call again at the latest, None for not before a wake."""
+        """Do all that is due at ``now``, and tell of it; return when to call again at the latest, None for not before
+        a wake."""
         try:
-            ended = len(self._inbox)  # what these runs had to say before they ended is told before their end
-            if self._progress:
-                self._tell_progress()
-            if ended or self._outbox or self._returned:
-                self._settle(ended)
-            if self._lost:
-                self._let_go(now)
-            if self._wants_to_look(now):
-                self._look_round(now)
-            if self._is_asked:
-                self._heed_requests()
-            if self._is_pruning:
-                self._is_pruning = self._store.prune(now, PRUNED) == PRUNED
-            if self._deadlines:
-                self._expire(now)
-            if self._claiming:
-                self._claim(now)
+            return self.work(now)
         finally:
-            self._announcer.flush()
+            self.announce()
+
+    def work(self, now: datetime) -> datetime | None:
+        """The step without telling of it."""
+        self.has_started = False
+        ended = len(self._inbox)  # what these runs had to say before they ended is told before their end
+        if self._progress:
+            self._tell_progress()
+        if ended or self._outbox or self._returned:
+            self._settle(ended)
+        if self._lost:
+            self._let_go(now)
+        if self._wants_to_look(now):
+            self._look_round(now)
+        if self._is_asked:
+            self._heed_requests()
+        if self._is_pruning:
+            self._is_pruning = self._store.prune(now, PRUNED) == PRUNED
+        if self._deadlines:
+            self._expire(now)
+        if self._claiming:
+            self._claim(now)
         return self._next_wake(now)
+
+    def announce(self) -> None:
+        """Tell of what was done since the last time."""
+        self._announcer.flush()
+
+    def foresee(self, at: datetime) -> None:
+        """Prepare, a moment before, for a step at ``at``; it does nothing else, and no step needs it."""
+        if self._claiming:
+            try:
+                self._foresight.look(at, self._targets)
+            except Exception as error:
+                logger.debug("what is due at %s could not be planned ahead; the step will say why: %r", at, error)
 
     def stop_claiming(self) -> None:
         """From the next step on, only let what runs come to its end."""
@@ -304,8 +324,10 @@ class Engine:
         """Turn due occurrences into runs, claim as many waiting ones as there are free slots, and hand them over."""
         if self._is_unsure:
             self._dispatch(self._reread(), now)
-        due = self._store.due_jobs(now, BATCH, self._targets)
-        advances = [self._advance(job, now) for job in due]
+        advances = self._foresight.take(now)
+        if not advances:
+            due = self._store.due_jobs(now, BATCH, self._targets)
+            advances = [self._advance(job, now) for job in due]
         self._is_unsure = True  # until the reply is here
         born, claimed = self._store.claim(advances, now, self.node, self._free, self._targets)
         self._is_unsure = False
@@ -352,7 +374,8 @@ class Engine:
             except Exception as error:
                 logger.exception("run %s: executor %r did not take it", attempt.run.id, attempt.job.executor)
                 report(attempt, raised(error))
-        self._announcer.started(attempts)  # after the start itself: a listener can wait, a job cannot
+        self._announcer.started(attempts)
+        self.has_started = True
 
     def next_work(self, now: datetime) -> datetime | None:
         """When something will be due, may start or has to be stopped; the rest can wait for that."""

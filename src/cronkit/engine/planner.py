@@ -78,6 +78,11 @@ def plan_due(job: JobRow, now: datetime, new_id: NewId) -> Advance:
     return Advance(job, watermark, next_at, next_due, births)
 
 
+def is_timeless(job: JobRow) -> bool:
+    """Whether a due job's plan does not depend on when it is made, as long as one occurrence alone is due."""
+    return job.pause is None and job.unreadable is None and job.spec.policies.is_plain
+
+
 Accounted = tuple[list[RunRow], datetime, datetime | None, datetime | None]
 """The runs born, the new watermark, and the next occurrence's nominal and due time."""
 

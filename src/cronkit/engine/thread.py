@@ -15,6 +15,13 @@ LONGEST_SLEEP = 5.0
 """Seconds after which the clocks are compared, so that a suspend or a step is noticed; it decides nothing else."""
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 5.0
 """Seconds to wait after a step that failed, doubled each time it fails again."""
+LET_START = 0.005
+"""Seconds for which what was handed over may begin, or even end, before the engine goes on to tell of its start: it
+would hold the interpreter's lock meanwhile, and wake a thread that wants it too."""
+AHEAD = 0.002
+"""Seconds before a due time at which the engine wakes to plan what is due then, and to have its own pages in cache."""
+FORESEEN = 0.02
+"""Seconds that a sleep has to last for that: the second wake-up costs 20 us."""
 CANCEL_GRACE = 1.0
 """Seconds that cancelled runs get to end after the drain."""
 
@@ -65,8 +72,9 @@ class EngineThread:
                 self._watch.check()
                 self._watch_at = self._clock.monotonic() + LONGEST_SLEEP
             try:
-                wake_at = self._engine.step(self._clock.now())
+                wake_at = self._engine.work(self._clock.now())
             except Exception as error:
+                self._engine.announce()
                 self._tell_of_failure(error)
                 self._engine.alarm.wait(self._backoff)
                 self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
@@ -75,6 +83,7 @@ class EngineThread:
             if self.problem is not None:
                 self._tell_of_recovery()
             self._sleep_until(wake_at)
+            self._engine.announce()
 
     def _tell_of_failure(self, error: Exception) -> None:
         now = self._clock.now()
@@ -92,7 +101,7 @@ class EngineThread:
         self._bus.publish(StoreRecovered(at=self._clock.now()))
 
     def _sleep_until(self, wake_at: datetime | None) -> None:
-        """Sleep until then, a report, or a change.
+        """Sleep until then, a report, or a change; tell of the step before, and prepare for the one to come.
 
         ``wake_at`` is published before the reports are looked at: a report that saw the old one and did not ring
         was appended before, so it is seen here.
@@ -100,17 +109,35 @@ class EngineThread:
         engine = self._engine
         engine.wake_at = wake_at
         engine.rings_at_once = engine.is_full
+        seconds = self._seconds_until(wake_at)
+        if seconds <= 0:
+            return
+        now = self._clock.monotonic()
+        end = now + min(seconds, LONGEST_SLEEP)
+        if engine.has_started and engine.alarm.wait(min(end - now, LET_START)):
+            return
+        engine.announce()
+        if wake_at is not None and wake_at != engine.look_at and FORESEEN < seconds <= LONGEST_SLEEP:
+            if engine.alarm.wait(end - AHEAD - self._clock.monotonic()):
+                return
+            engine.foresee(wake_at)
+        seconds = end - self._clock.monotonic()
+        if seconds > 0:
+            engine.alarm.wait(seconds)
+
+    def _seconds_until(self, wake_at: datetime | None) -> float:
+        """How long to sleep; nothing where there is something to do already."""
+        engine = self._engine
         seconds = LONGEST_SLEEP
         if wake_at is not None:
-            seconds = min(seconds, (wake_at - self._clock.now()).total_seconds())
+            seconds = (wake_at - self._clock.now()).total_seconds()
         if engine.has_reports and (engine.rings_at_once or seconds > SOON.total_seconds()):
-            return
+            return 0.0
         if self._stopping.is_set() and not engine.in_flight:  # the step before has ended the last run: nobody will ring
-            return
+            return 0.0
         if self._drain_until is not None:
             seconds = min(seconds, self._drain_until - self._clock.monotonic())
-        if seconds > 0:
-            self._engine.alarm.wait(seconds)
+        return seconds
 
     def _is_drained(self) -> bool:
         """Whether nothing runs any more, or the time for it is over; what is left when it ends is cancelled first."""
