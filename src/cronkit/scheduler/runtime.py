@@ -113,11 +113,11 @@ class Runtime:
                     self._parts.bus.run_coroutine = executor.run_coroutine
             self._unsubscribe = self._parts.store.subscribe(self.engine.wake)
             self._lease.start()
+            self._parts.bus.publish(SchedulerStarted(at=self._parts.clock.now()))
             self._thread.start()
         except BaseException:
             self._take_apart()
             raise
-        self._parts.bus.publish(SchedulerStarted(at=self._parts.clock.now()))
 
     def stop(self, drain: timedelta) -> int:
         """Claim nothing more, let runs end for up to ``drain``, cancel the rest; return how many were left running.
