@@ -14,7 +14,7 @@ from cronkit.stores.sqlite import SQLiteStore
 
 STATEMENT = re.compile(r"\s*(SELECT|UPDATE|DELETE|WITH|INSERT)\b")
 WALK = re.compile(r"SCAN (?!CONSTANT|wanted|known|json_each|names|nodes|spans|sqlite_sequence)|ORDER BY")
-"""What may be walked through: what was handed in, and tables of a few rows (a row of ``spans`` stands for 4,096 runs).
+"""What may be walked through: what was handed in, and tables of a few rows (a row of ``spans`` stands for 1,024 runs).
 """
 
 

@@ -31,6 +31,8 @@ POOLED = 4
 """How many idle reading connections are kept."""
 PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
 """After these faults a connection can be used again."""
+PATIENCE = 0.03
+"""Seconds that a look for changes waits for a transaction of this object."""
 TRIES, PAUSE = 100, 0.02
 """How often, and after how many seconds, the change to WAL is tried: SQLite does not wait for its lock."""
 
@@ -115,6 +117,7 @@ class Database:
     @contextmanager
     def _transaction(self, lane: Lane) -> Iterator[Connection]:
         connection = self._connected(lane)
+        identity = self._identity
         try:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
@@ -122,7 +125,7 @@ class Database:
         except BaseException as error:
             self._roll_back(lane, connection)
             self._raise(error, lane)
-        self._check_file()
+        self._check_file(identity)
 
     def _roll_back(self, lane: Lane, connection: Connection) -> None:
         try:
@@ -144,8 +147,7 @@ class Database:
 
     def _connected(self, lane: Lane) -> Connection:
         """The lane's connection to the file that is at the path now."""
-        if self._identity is not None:
-            self._check_file()
+        self._check_file(self._identity)
         if lane.life != self._life:
             lane.close()
         if lane.connection is None:
@@ -153,13 +155,13 @@ class Database:
             lane.life = self._life
         return lane.connection
 
-    def _check_file(self) -> None:
-        """See that what is written is in the file that people find at the path.
+    def _check_file(self, identity: Identity | None) -> None:
+        """See that the file that was opened, if one was, is the one that people find at the path.
 
         Raises:
             StoreUnavailableError: that is another file, or none; the next verb opens what is there then.
         """
-        if identify(self.path) != self._identity:
+        if identity is not None and identify(self.path) != identity:
             self._let_go()
             raise StoreUnavailableError(f"{self.path}: the file was moved, deleted or replaced while it was open")
 
@@ -170,8 +172,10 @@ class Database:
 
     def _connect(self, cache: int | None = None) -> Connection:
         with self._opening:
-            if self._identity is None:
+            before = self._identity
+            if before is None:
                 self._refuse_unusable()
+                before = identify(self.path)
             try:
                 connection = sqlite3.connect(
                     self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
@@ -180,6 +184,7 @@ class Database:
                 self._raise(error)
             try:
                 self._prepare(connection, cache)
+                self._check_file(before)
             except BaseException as error:
                 connection.close()
                 self._raise(error)
@@ -231,7 +236,7 @@ class Database:
     def _lend(self) -> tuple[Connection, int]:
         if self._identity is None:
             self.open()
-        self._check_file()
+        self._check_file(self._identity)
         with self._reading:
             self._lent += 1
             life = self._life
@@ -261,7 +266,7 @@ class Database:
     def has_changed_elsewhere(self) -> bool:
         """Whether another process has committed since the last call, as far as that can be told: a commit of this
         one's own leases looks the same."""
-        if not self._writer.lock.acquire(blocking=False):
+        if not self._writer.lock.acquire(timeout=PATIENCE):
             return False  # it is about to see for itself
         try:
             connection = self._connected(self._writer)

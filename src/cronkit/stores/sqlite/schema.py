@@ -10,7 +10,7 @@ from typing import NamedTuple
 APPLICATION_ID = int.from_bytes(b"CrnK", "big")
 """Written into the header of each file of ours, so that nobody else's is taken for one."""
 
-BLOCK = 4_096
+BLOCK = 1_024
 """How many runs, by ``sequence``, share a row of ``spans``."""
 
 

@@ -206,7 +206,10 @@ class SQLiteStore:
         """See ``RunQueue``."""
         self._nodes.add(node)
         self._endings.rings_for_gates = len(self._nodes) > 1
-        return self._leases.renew(node, held, lease, now)
+        lost = self._leases.renew(node, held, lease, now)
+        for run_id in lost:
+            self._held.drop(run_id)
+        return lost
 
     def leave(self, node: str) -> None:
         """See ``RunQueue``."""
