@@ -78,11 +78,13 @@ def run_and_stop_at(moment: Step, settings: Settings) -> None:
         nonlocal has_stopped
         if step is moment and not has_stopped:
             has_stopped = True
+            node.journal.write("stops")
             os.kill(os.getpid(), signal.SIGSTOP)
 
     steps.reach = stop
     _connect_with(SteppedConnection)
-    SteppedNode(settings).run()
+    node = SteppedNode(settings)
+    node.run()
 
 
 def run_with_child(settings: Settings) -> None:

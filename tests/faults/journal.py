@@ -48,6 +48,8 @@ class Journal:
         self.node = node
         self._file: int | None = None
         self._lock = threading.Lock()
+        self._entries: list[Entry] = []
+        self._read_to = 0
 
     def write(self, what: str, **facts: Any) -> None:
         """Add a line."""
@@ -79,8 +81,17 @@ class Journal:
 
     def read(self, *kinds: str) -> list[Entry]:
         """All entries, or those of some kinds, in the order in which they were written."""
-        if not self.path.exists():
-            return []
-        lines = self.path.read_text().splitlines()
-        entries = [Entry(each.pop("what"), each.pop("at"), each.pop("node"), each) for each in map(json.loads, lines)]
-        return [entry for entry in entries if not kinds or entry.what in kinds]
+        with self._lock:
+            if self.path.exists():
+                self._read_on()
+            return [entry for entry in self._entries if not kinds or entry.what in kinds]
+
+    def _read_on(self) -> None:
+        """Read what has been added since the last time; of a line that is being written a part may be there."""
+        with self.path.open("rb") as file:
+            file.seek(self._read_to)
+            added = file.read()
+        whole = added[: added.rfind(b"\n") + 1]
+        self._read_to += len(whole)
+        for line in map(json.loads, whole.splitlines()):
+            self._entries.append(Entry(line.pop("what"), line.pop("at"), line.pop("node"), line))

@@ -136,7 +136,7 @@ class SteppedExecutor(ThreadExecutor):
 class SteppedWork(Work):
     """Says when a target has started, and ended."""
 
-    def work(self, run: RunContext, seconds: float = 0.0, failures: int = 0) -> dict[str, Any]:
+    def take_a_while(self, run: RunContext, seconds: float = 0.0, failures: int = 0) -> dict[str, Any]:
         """Start, and end."""
         with self.journal.attempt(run):
             reach(Step.TARGET_STARTED)

@@ -11,7 +11,6 @@ import pytest
 from cronkit import Every, RunHandle
 from tests.faults.herd import Herd, wait_until
 from tests.faults.journal import START
-from tests.faults.node import Node
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
@@ -119,13 +118,13 @@ def test_bad_rows_do_not_make_a_node_spin(herd: Herd, bad_jobs: list[str], bad_r
     assert down.facts["cpu"] / seconds < 0.5
 
 
-def test_a_job_in_quarantine_runs_again_once_somebody_has_mended_it(herd: Herd) -> None:
+def test_a_job_in_quarantine_runs_again_once_somebody_has_made_it_anew(herd: Herd) -> None:
     herd.scheduler.add("work", PERIOD, id="bad")
     with raw(herd.settings.file) as file:
         file.execute("UPDATE specs SET spec = '{'")
     herd.start_and_wait()
     wait_until(lambda: herd.saw("JobQuarantined"), "it is put into quarantine")
-    operator = Node(herd.settings).scheduler
-    operator.add("work", PERIOD, id="bad", exists="update")
+    herd.scheduler.remove("bad")
+    herd.scheduler.add("work", PERIOD, id="bad")
     herd.wait_for_starts(1)
-    assert operator.get("bad").unreadable is None
+    assert herd.scheduler.get("bad").unreadable is None

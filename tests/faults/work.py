@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from cronkit import Cron, Every, Missed, Retry, RunContext, Scheduler
@@ -25,7 +26,7 @@ class Work:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
 
-    def work(self, run: RunContext, seconds: float = 0.0, failures: int = 0) -> dict[str, Any]:
+    def take_a_while(self, run: RunContext, seconds: float = 0.0, failures: int = 0) -> dict[str, Any]:
         """Take a while, unless told to stop; fail in the first attempts; say which attempt this was."""
         with self.journal.attempt(run):
             until = time.monotonic() + seconds
@@ -37,7 +38,7 @@ class Work:
                 raise AttemptFailed(f"attempt {run.attempt}")
             return self.journal.value(run)
 
-    def deaf(self, run: RunContext, seconds: float = 0.0) -> dict[str, Any]:
+    def listen_to_nobody(self, run: RunContext, seconds: float = 0.0) -> dict[str, Any]:
         """Take a while, and never look whether to stop: as a zombie does."""
         with self.journal.attempt(run):
             until = time.monotonic() + seconds
@@ -45,13 +46,13 @@ class Work:
                 time.sleep(GLANCE)
             return self.journal.value(run)
 
-    async def wait(self, run: RunContext, seconds: float = 0.0) -> dict[str, Any]:
+    async def await_a_while(self, run: RunContext, seconds: float = 0.0) -> dict[str, Any]:
         """A coroutine that takes a while."""
         with self.journal.attempt(run):
             await asyncio.sleep(seconds)
             return self.journal.value(run)
 
-    def steps(self, run: RunContext, seconds: float = 0.0) -> dict[str, Any]:
+    def take_steps(self, run: RunContext, seconds: float = 0.0) -> dict[str, Any]:
         """Say how far it has come, a tenth at a time."""
         with self.journal.attempt(run):
             for tenth in range(10):
@@ -61,8 +62,14 @@ class Work:
 
     def register(self, scheduler: Scheduler, *only: str) -> None:
         """Make them known under their names, all or some."""
-        for name in only or ("work", "deaf", "wait", "steps"):
-            scheduler.target(getattr(self, name), name=name)
+        targets: dict[str, Callable[..., Any]] = {
+            "work": self.take_a_while,
+            "deaf": self.listen_to_nobody,
+            "wait": self.await_a_while,
+            "steps": self.take_steps,
+        }
+        for name in only or targets:
+            scheduler.target(targets[name], name=name)
 
 
 def add_mixed_jobs(scheduler: Scheduler, *, longest: float) -> None:
