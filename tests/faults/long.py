@@ -1,6 +1,6 @@
 """The long fault test: thousands of kills, for as long as one likes.
 
-    python -m tests.faults.long                    5,000 kills, about 15 minutes
+    python -m tests.faults.long                    5,000 kills, a quarter of an hour
     python -m tests.faults.long --kills 200        fewer
     python -m tests.faults.long --minutes 60       rounds of kills, stops and failing commits, for an hour
 
