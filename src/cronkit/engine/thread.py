@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from cronkit.clock import Clock
 from cronkit.engine.clock_watch import ClockWatch
 from cronkit.engine.engine import SOON, Engine
-from cronkit.events import EngineFault, EventBus, StoreDegraded, StoreRecovered
+from cronkit.events import EngineFault, EventBus, SchedulerStarted, StoreDegraded, StoreRecovered
 
 logger = logging.getLogger("cronkit.engine")
 
@@ -67,6 +67,7 @@ class EngineThread:
         return threading.current_thread() is self._thread
 
     def _run(self) -> None:
+        self._bus.publish(SchedulerStarted(at=self._clock.now()))  # here, and so before any run starts
         while not (self._stopping.is_set() and self._is_drained()):
             if self._clock.monotonic() >= self._watch_at:
                 self._watch.check()

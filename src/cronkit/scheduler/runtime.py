@@ -15,7 +15,7 @@ from cronkit.engine.engine import Engine
 from cronkit.engine.lease import LeaseThread
 from cronkit.engine.thread import EngineThread
 from cronkit.errors import ConfigurationError, LifecycleError
-from cronkit.events import EventBus, SchedulerStarted, SchedulerStopped, SchedulerStopping
+from cronkit.events import EventBus, SchedulerStopped, SchedulerStopping
 from cronkit.executors.coroutine import CoroutineExecutor
 from cronkit.executors.protocol import Executor
 from cronkit.jobs.policies import Duration
@@ -113,7 +113,6 @@ class Runtime:
                     self._parts.bus.run_coroutine = executor.run_coroutine
             self._unsubscribe = self._parts.store.subscribe(self.engine.wake)
             self._lease.start()
-            self._parts.bus.publish(SchedulerStarted(at=self._parts.clock.now()))
             self._thread.start()
         except BaseException:
             self._take_apart()
