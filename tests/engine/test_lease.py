@@ -1,6 +1,7 @@
 """A node's lease: what it holds, what it loses, and what it does then."""
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -167,3 +168,60 @@ def test_a_run_that_the_node_has_forgotten_is_taken_back() -> None:
         bench.step(seconds=10)
     assert bench.running == ["run"]
     assert (bench.run.attempt, bench.run.crashes) == (2, 1)
+
+
+def test_what_was_claimed_while_the_lease_was_lost_is_not_started() -> None:
+    class Slow(MemoryStore):
+        during: Callable[[], None] = staticmethod(lambda: None)
+
+        def claim(self, *args: Any) -> Claim:
+            claim = super().claim(*args)
+            if claim.runs:
+                self.during()
+            return claim
+
+    store = Slow()
+    bench = Bench(store=store)
+    bench.add("now")
+    store.during = bench.engine.give_up_lease
+    bench.step()
+    assert bench.running == []
+    store.during = lambda: None
+    for _ in range(6):
+        bench.step(seconds=10)
+    assert bench.running == [bench.run.id]
+    assert bench.run.crashes == 1
+
+
+def test_progress_that_cannot_be_written_holds_up_nothing() -> None:
+    class Fussy(MemoryStore):
+        def report(self, *args: Any) -> bool:
+            raise ValueError("no such text")
+
+    bench = Bench(store=Fussy())
+    bench.add("now")
+    bench.step()
+    (attempt,) = bench.executor.running
+    bench.engine.progress(attempt, 0.5, "half")
+    bench.end()
+    assert bench.run.status is RunStatus.SUCCEEDED
+
+
+def test_a_thread_that_outlives_its_lease_has_no_second_one_beside_it_here(bench: Bench) -> None:
+    bench.engine.give_up_lease()
+    for _ in range(12):
+        bench.step(seconds=10)
+    assert len(bench.running) == 1
+    bench.end(succeeded("late, and done"))
+    assert (bench.run.status, bench.run.value, bench.run.attempt) == (RunStatus.SUCCEEDED, "late, and done", 1)
+
+
+def test_a_thread_whose_run_was_taken_over_has_lost_it_for_good(bench: Bench) -> None:
+    bench.engine.give_up_lease()
+    bench.store.reap(bench.clock.now() + 2 * LEASE)
+    for _ in range(3):
+        bench.step(seconds=10)
+    assert [attempt.number for attempt in bench.executor.running] == [1, 2]
+    bench.end(succeeded("too late"))
+    assert bench.run.status is RunStatus.RUNNING
+    assert bench.kinds[-1] == "StaleWriteRefused"

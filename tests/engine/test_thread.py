@@ -43,11 +43,17 @@ class ScriptedEngine:
         self.wake_at: datetime | None = None
         self.look_at: datetime | None = None
         self.rings_at_once = self.is_full = self.has_reports = self.has_started = False
+        self.unwritten: set[str] = set()
         self.foreseen: list[datetime] = []
         self.told_after: list[int] = []
         self.is_claiming = True
         self.cancelled_for: list[str] = []
         self.script = script
+
+    @property
+    def left(self) -> set[str]:
+        """What runs, and what is not written."""
+        return self.in_flight.keys() | self.stuck.keys() | self.unwritten
 
     def announce(self) -> None:
         """Note after how many waits."""
@@ -233,3 +239,16 @@ def test_a_second_request_to_stop_never_lengthens_the_drain() -> None:
     loop.engine.script.append(lambda: loop.thread.ask_to_stop(timedelta(hours=1)))
     loop.run()
     assert sum(loop.engine.alarm.waits) == 3.0 + CANCEL_GRACE
+
+
+def test_outcomes_that_the_store_does_not_take_before_the_stop_are_told_and_count_as_left(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    loop = Loop(NOON)
+    loop.engine.script += [OSError("no route")] * 100
+    loop.engine.has_reports, loop.engine.unwritten = True, {"run-1"}
+    with caplog.at_level(logging.CRITICAL):
+        assert loop.run() == 1
+    (fault,) = [event for event in loop.events if isinstance(event, EngineFault)]
+    assert "run-1" in fault.problem
+    assert len(loop.engine.script) > 90

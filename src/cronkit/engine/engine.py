@@ -137,6 +137,12 @@ class Engine:
         return not all(self._free.values())
 
     @property
+    def left(self) -> set[str]:
+        """The ids of runs that are executed here, or whose end is not written."""
+        reported = {attempt.run.id for attempt, _, _ in self._inbox}
+        return self.in_flight.keys() | self.stuck.keys() | reported | self._outbox.run_ids
+
+    @property
     def has_reports(self) -> bool:
         """Whether reports wait for the next step, or their writing for the store."""
         return bool(self._inbox or self._outbox or self._returned)
@@ -220,8 +226,13 @@ class Engine:
     def _tell_progress(self) -> None:
         while self._progress:
             attempt, fraction, note, at = self._progress[0]
-            if self._store.report(attempt.run.id, attempt.fence, fraction, note):
-                self._announcer.progressed(attempt, at, fraction, note)
+            try:
+                if self._store.report(attempt.run.id, attempt.fence, fraction, note):
+                    self._announcer.progressed(attempt, at, fraction, note)
+            except OSError:  # the store is away; it waits
+                raise
+            except Exception:
+                logger.exception("run %s: its progress could not be written", attempt.run.id)
             self._progress.popleft()
 
     def _let_go(self, now: datetime) -> None:
@@ -328,9 +339,11 @@ class Engine:
         if not advances:
             due = self._store.due_jobs(now, BATCH, self._targets)
             advances = [self._advance(job, now) for job in due]
-        self._is_unsure = True  # until the reply is here
-        born, claimed = self._store.claim(advances, now, self.node, self._free, self._targets)
+        self._is_unsure, node = True, self.node  # until the reply is here
+        born, claimed = self._store.claim(advances, now, node, self._free, self._targets)
         self._is_unsure = False
+        if node != self.node:  # the lease was lost meanwhile, and so were these
+            claimed = []
         if advances:
             self._announcer.born(born)
             self._announcer.resumed([advance.key for advance in advances if advance.wakes], now)
@@ -339,8 +352,8 @@ class Engine:
 
     def _reread(self) -> list[Claimed]:
         """What a claim has brought although its reply was lost."""
-        held = self._store.held_by(self.node)
-        return [each for each in held if each.run.id not in self.in_flight and each.run.id not in self._outbox]
+        known = self.in_flight.keys() | self._outbox.run_ids
+        return [each for each in self._store.held_by(self.node) if each.run.id not in known]
 
     def _advance(self, job: JobRow, now: datetime) -> Advance:
         if job.unreadable is not None:

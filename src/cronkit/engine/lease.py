@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cronkit.clock import Alarm, Clock
 from cronkit.jobs.attempt import Attempt
@@ -29,6 +29,7 @@ class Lease:
         self._store = store
         self._clock = clock
         self._in_flight = in_flight
+        self._former: dict[str, list[Attempt]] = {}
         self._ends_at: float | None = None
 
     @property
@@ -52,7 +53,18 @@ class Lease:
         fences = {run_id: attempt.fence for run_id, attempt in held.items()}
         lost = self._store.renew(self.node, fences, self.length, now)
         self._ends_at = begun + self.length.total_seconds()
+        self._renew_former(now)
         return [held[run_id] for run_id in lost]
+
+    def _renew_former(self, now: datetime) -> None:
+        """Keep what was lost with a lease and cannot be stopped from starting a second time while it still runs here;
+        not if somebody has taken it over before."""
+        for node, attempts in list(self._former.items()):
+            running = {each.run.id: each for each in attempts if self._in_flight.get(each.run.id) is each}
+            lost = self._store.renew(node, {key: each.fence for key, each in running.items()}, self.length, now)
+            self._former[node] = [each for key, each in running.items() if key not in lost]
+            if not self._former[node]:
+                del self._former[node]
 
     def give_up(self) -> list[Attempt]:
         """The lease has ended: what ran under it is lost. The node goes on under another name, so that nobody, nor
@@ -60,6 +72,8 @@ class Lease:
         lost = list(self._held().values())
         for attempt in lost:
             attempt.is_lost = True
+        if lost:
+            self._former[self.node] = lost
         self._losses += 1
         self.node = f"{self._name}+{self._losses}"
         self._ends_at = None

@@ -27,8 +27,10 @@ class Outbox:
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def __contains__(self, run_id: str) -> bool:
-        return any(finish.run_id == run_id for _, finish in self._waiting)
+    @property
+    def run_ids(self) -> set[str]:
+        """The runs whose end is not written."""
+        return {finish.run_id for _, finish in self._waiting}
 
     def put(self, attempt: Attempt, finish: Finish) -> None:
         """Add the end of an attempt."""

@@ -57,9 +57,9 @@ class EngineThread:
         self._engine.alarm.ring()
 
     def wait_until_stopped(self) -> int:
-        """Wait for the end; return how many runs were left."""
+        """Wait for the end; return how many runs were left: still executed, or ended and not written."""
         self._thread.join()
-        return len(self._engine.in_flight.keys() | self._engine.stuck.keys())
+        return len(self._engine.left)
 
     @property
     def is_engine_thread(self) -> bool:
@@ -140,6 +140,13 @@ class EngineThread:
             seconds = min(seconds, self._drain_until - self._clock.monotonic())
         return seconds
 
+    def _tell_of_unwritten(self) -> None:
+        unwritten = self._engine.left - self._engine.in_flight.keys() - self._engine.stuck.keys()
+        if unwritten:
+            problem = f"the store is away: how these runs ended is not written, and they count as lost: {unwritten}"
+            logger.error(problem)
+            self._bus.publish(EngineFault(at=self._clock.now(), problem=problem))
+
     def _is_drained(self) -> bool:
         """Whether nothing runs any more, or the time for it is over; what is left when it ends is cancelled first."""
         self._engine.stop_claiming()
@@ -147,7 +154,8 @@ class EngineThread:
             return True
         if self._drain_until is None or self._clock.monotonic() < self._drain_until:
             return False
-        if self._has_cancelled:
+        if self._has_cancelled or (self.problem is not None and not self._engine.in_flight):
+            self._tell_of_unwritten()
             return True
         self._has_cancelled = True
         self._drain_until = self._clock.monotonic() + CANCEL_GRACE

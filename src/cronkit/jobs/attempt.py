@@ -15,6 +15,8 @@ LOG_LINES = 200
 """How many lines of ``run.log`` a run keeps: its last ones."""
 LOG_LINE_LENGTH = 1_000
 """How many characters of a line it keeps: its first ones."""
+NOTE_LENGTH = 1_000
+"""How many characters of the note to its progress a run keeps: its first ones."""
 
 
 class ProgressListener(Protocol):
@@ -146,10 +148,14 @@ class RunContext:
         """Say how far the run has come, from 0 to 1, and what it is doing.
 
         Raises:
-            ValueError: ``fraction`` is not between 0 and 1.
+            ValueError: ``fraction`` is not between 0 and 1; TypeError: ``note`` is no text.
         """
         if not 0 <= fraction <= 1:
             raise ValueError(f"progress({fraction!r}): give a fraction from 0 to 1")
+        if note is not None:
+            if not isinstance(note, str):
+                raise TypeError(f"progress(note={note!r}): give a text")
+            note = note[:NOTE_LENGTH]
         self._attempt.on_progress(self._attempt, float(fraction), note)
 
 

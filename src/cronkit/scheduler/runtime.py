@@ -146,10 +146,11 @@ class Runtime:
         self._lease.stop()
         if self._unsubscribe is not None:
             self._unsubscribe()
-        try:
-            self._parts.store.leave(self.engine.node)
-        except Exception as error:
-            logger.warning("the store could not be told that node %s ends: %s", self.engine.node, error)
+        if self.problem is None:  # else it would be waited for once more
+            try:
+                self._parts.store.leave(self.engine.node)
+            except Exception as error:
+                logger.warning("the store could not be told that node %s ends: %s", self.engine.node, error)
         self._parts.bus.run_coroutine = None
         for name, executor in self._parts.executors.items():
             try:
