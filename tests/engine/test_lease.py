@@ -219,7 +219,7 @@ def test_a_thread_that_outlives_its_lease_has_no_second_one_beside_it_here(bench
 def test_a_thread_whose_run_was_taken_over_has_lost_it_for_good(bench: Bench) -> None:
     bench.engine.give_up_lease()
     bench.store.reap(bench.clock.now() + 2 * LEASE)
-    for _ in range(3):
+    for _ in range(7):
         bench.step(seconds=10)
     assert [attempt.number for attempt in bench.executor.running] == [1, 2]
     bench.end(succeeded("too late"))
