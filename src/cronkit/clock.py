@@ -45,6 +45,11 @@ class Alarm:
         self._gate.acquire()
         self._rung = False
 
+    @property
+    def is_rung(self) -> bool:
+        """Whether the next ``wait`` will return at once."""
+        return self._rung
+
     def ring(self) -> None:
         """Wake the sleeper, from any thread."""
         if not self._rung:

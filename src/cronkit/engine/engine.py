@@ -103,7 +103,7 @@ class Engine:
         """An executor says how an attempt ended."""
         at = self._clock.now()
         self._inbox.append((attempt, outcome, at))
-        if self.rings_at_once or self.wake_at is None or self.wake_at - at > SOON:
+        if not self.alarm.is_rung and (self.rings_at_once or self.wake_at is None or self.wake_at - at > SOON):
             self.alarm.ring()
 
     def progress(self, attempt: Attempt, fraction: float, note: str | None) -> None:

@@ -73,7 +73,7 @@ def plan_due(job: JobRow, now: datetime, new_id: NewId) -> Advance:
     """
     if job.pause is not None:
         births, watermark, next_at, next_due = account_paused(job, job.pause.until or now, new_id)
-        return Advance(job, watermark, next_at, next_due, births, wakes=True)
+        return Advance(job, watermark, next_at, next_due, births, True)
     births, watermark, next_at, next_due = account_due(job, now, new_id)
     return Advance(job, watermark, next_at, next_due, births)
 

@@ -31,7 +31,7 @@ class ThreadExecutor:
 
     capabilities = ExecutorCapabilities(colours=frozenset({Colour.FUNCTION}), cancels=False)
 
-    def __init__(self, workers: int = 10, *, name: str = "cronkit-worker") -> None:
+    def __init__(self, workers: int = 32, *, name: str = "cronkit-worker") -> None:
         self.slots = check_slots("workers", workers)
         self._name = name
         self._pool: _Pool | None = None
