@@ -11,7 +11,7 @@ from cronkit.schedules.moments import read_moment, short
 from cronkit.schedules.strides import DayStride, MonthStride, Stride
 from cronkit.schedules.timeline import timeline_of
 from cronkit.schedules.wallclock import Policy
-from cronkit.schedules.zoned import ZonedSchedule, read_window
+from cronkit.schedules.zoned import NOTHING_ASKED, ZonedSchedule, read_window
 from cronkit.schedules.zones import resolve_zone, zone_key, zone_name
 
 __all__ = ["CalendarInterval"]
@@ -70,6 +70,7 @@ class CalendarInterval(ZonedSchedule):
         self._readings = readings
         self._tz = zone
         self._window = read_window(begin, end, zone)
+        self._memo = NOTHING_ASKED
 
     @property
     def at(self) -> time:

@@ -11,7 +11,7 @@ from cronkit.schedules.fields import CronFields
 from cronkit.schedules.lint import Finding, lint_cron
 from cronkit.schedules.moments import short
 from cronkit.schedules.wallclock import Policy
-from cronkit.schedules.zoned import ALWAYS, ZonedSchedule, read_window
+from cronkit.schedules.zoned import ALWAYS, NOTHING_ASKED, ZonedSchedule, read_window
 from cronkit.schedules.zones import resolve_zone, same_zone, zone_key, zone_name
 
 __all__ = ["Cron"]
@@ -69,6 +69,7 @@ class Cron(ZonedSchedule):
         self._tz = None if tz is None else resolve_zone(tz)
         if prefix is not None:
             self._tz = _prefix_zone(prefix, self._tz, str.__str__(text).replace("\t", " "))
+        self._memo = NOTHING_ASKED
         self._window = ALWAYS if start is None and end is None else read_window(start, end, self._tz)
 
     def _in_zone(self, tz: tzinfo) -> Self:
@@ -76,6 +77,7 @@ class Cron(ZonedSchedule):
         twin._text, twin._dialect, twin._dst, twin._seed = self._text, self._dialect, self._dst, self._seed
         twin._readings, twin._policy = self._readings, self._policy
         twin._tz = tz
+        twin._memo = NOTHING_ASKED
         twin._window = read_window(self.start, self.end, tz)
         return twin
 

@@ -49,18 +49,23 @@ class Window:
 ALWAYS = Window(None, None, timeline_of(None))
 
 
+NOTHING_ASKED = (None, None)
+
+
 class ZonedSchedule(Value, Schedule):
     """Readings of a local clock, within a window ``[start, end)``, in a zone or in none yet.
 
     Without a zone it takes and returns naive datetimes, and the window is naive too (rule 4).
     """
 
-    __slots__ = ("_policy", "_readings", "_tz", "_window")
+    __slots__ = ("_memo", "_policy", "_readings", "_tz", "_window")
 
     _tz: tzinfo | None
     _readings: Readings
     _policy: Policy
     _window: Window
+    _memo: tuple[int | None, datetime | None]
+    """What `next` was asked last, and its answer: jobs that share a schedule ask the same again."""
 
     @property
     def tz(self) -> tzinfo | None:
@@ -89,11 +94,18 @@ class ZonedSchedule(Value, Schedule):
 
     def next(self, after: datetime | None = None) -> datetime | None:
         timeline = timeline_of(self._tz)
-        window = self._window
         try:
             second = timeline.second_of(after)  # type: ignore[arg-type]
         except Exception:  # whatever a stranger's object does; `_second` says what is wrong with it
             second = self._second(after, timeline, "after")
+        asked, answer = self._memo
+        if asked != second:
+            answer = self._next(second, timeline)
+            self._memo = second, answer
+        return answer
+
+    def _next(self, second: int, timeline: Timeline) -> datetime | None:
+        window = self._window
         if second < window.first:
             second = window.first - 1
         found = next_instant(self._readings, timeline, self._policy, second)
