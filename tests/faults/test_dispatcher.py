@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.faults.herd import Herd, wait_until
 from tests.faults.journal import START, Entry
 from tests.faults.scenarios import close_books
 
+Measured = Callable[[str], None]
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
 STANDBY = 1.0
@@ -35,11 +37,11 @@ def seconds_until_another_goes_on(herd: Herd) -> float | None:
     return starts[0].at - began if starts else None
 
 
-def test_another_node_goes_on_when_the_dispatcher_stands_still(herd: Herd) -> None:
+def test_another_node_goes_on_when_the_dispatcher_stands_still(herd: Herd, measured: Measured) -> None:
     herd.scheduler.add("work", Every("100ms"), id="quick")
     herd.start_and_wait(2)
     seconds = wait_until(lambda: seconds_until_another_goes_on(herd), "the dispatcher stands still without the lock")
-    print(f"went on after {seconds:.2f} s")
+    measured(f"{seconds:.2f} s until another node goes on when the dispatcher stands still")
     assert seconds < STANDBY + SLACK
     close_books(herd)
 

@@ -118,6 +118,17 @@ def test_bad_rows_do_not_make_a_node_spin(herd: Herd, bad_jobs: list[str], bad_r
     assert down.facts["cpu"] / seconds < 0.5
 
 
+def test_a_job_whose_due_time_is_no_time_is_shown_as_unreadable(herd: Herd) -> None:
+    herd.scheduler.add("work", PERIOD, id="bad")
+    with raw(herd.settings.file) as file:
+        file.execute("UPDATE jobs SET next_due = 'soon'")
+    assert herd.scheduler.get("bad").unreadable
+    herd.scheduler.add("work", PERIOD, id="good")
+    herd.start_and_wait()
+    herd.wait_for_starts(3)
+    assert not herd.saw("EngineFault", "StoreDegraded")
+
+
 def test_a_job_in_quarantine_runs_again_once_somebody_has_made_it_anew(herd: Herd) -> None:
     herd.scheduler.add("work", PERIOD, id="bad")
     with raw(herd.settings.file) as file:

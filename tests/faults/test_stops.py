@@ -1,6 +1,7 @@
 """SIGSTOP: nodes that stand still past their lease, and with the file's write lock in their hand."""
 
 import signal
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -14,6 +15,7 @@ from tests.faults.journal import END, START
 from tests.faults.scenarios import begin, close_books, stop_at_random
 from tests.faults.steps import Step
 
+Measured = Callable[[str], None]
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
 
@@ -54,8 +56,10 @@ def test_a_node_that_stands_still_inside_a_transaction_holds_the_others_up_and_n
     close_books(herd)
 
 
-def test_nodes_that_stand_still_at_random_moments_lose_nothing_and_repeat_nothing(herd: Herd) -> None:
+def test_nodes_that_stand_still_at_random_moments_lose_nothing_and_repeat_nothing(
+    herd: Herd, measured: Measured
+) -> None:
     begin(herd, 3, longest=1.0)
     stop_at_random(herd, 10, seconds=0.2)
     stop_at_random(herd, 1, seconds=2.5, seed=1)
-    print(summary(close_books(herd)))
+    measured(summary(close_books(herd)))
