@@ -19,9 +19,11 @@ import pytest
 pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__)))
 
 from cronkit.testing.store_suite.attempts import ClaimSuite, FinishSuite  # noqa: E402
+from cronkit.testing.store_suite.held import ReleaseSuite, VacateSuite  # noqa: E402
 from cronkit.testing.store_suite.job_table import JobTableSuite  # noqa: E402
 from cronkit.testing.store_suite.leases import CancelSuite, LeaseSuite  # noqa: E402
 from cronkit.testing.store_suite.ledger import LedgerSuite, ReopeningSuite  # noqa: E402
+from cronkit.testing.store_suite.lives import RemovedSuite, RenameSuite  # noqa: E402
 from cronkit.testing.store_suite.machine import ModelSuite  # noqa: E402
 from cronkit.testing.store_suite.occurrences import ClaimDueSuite, DueSuite  # noqa: E402
 from cronkit.testing.store_suite.overlap import OverlapSuite  # noqa: E402
@@ -33,6 +35,8 @@ __all__ = ["StoreSuite"]
 
 class StoreSuite(
     JobTableSuite,
+    RenameSuite,
+    RemovedSuite,
     DueSuite,
     ClaimDueSuite,
     OverlapSuite,
@@ -40,6 +44,8 @@ class StoreSuite(
     FinishSuite,
     CancelSuite,
     LeaseSuite,
+    ReleaseSuite,
+    VacateSuite,
     NextWakeSuite,
     SubscriptionSuite,
     LedgerSuite,
