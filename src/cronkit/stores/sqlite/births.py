@@ -17,16 +17,17 @@ from cronkit.stores.memory.notices import Notices
 from cronkit.stores.sqlite.database import Connection
 from cronkit.stores.sqlite.gates import COME_FORWARD, WAITING, Gate, OpenRun, end_newborn, may_start
 from cronkit.stores.sqlite.moments import maybe_micros, to_micros
+from cronkit.stores.sqlite.run_rows import MOST
 from cronkit.stores.sqlite.schema import BLOCK
 
 QUEUED, RUNNING, CANCELLED, SCHEDULE = RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.CANCELLED, Cause.SCHEDULE
 
-LAST_SEQUENCE = """
-SELECT max(ifnull((SELECT max(sequence) FROM runs), 0),
-    ifnull((SELECT value FROM meta WHERE key = 'last_sequence'), 0))"""
+LAST_SEQUENCE = f"""
+SELECT max(ifnull((SELECT max(sequence) FROM runs WHERE sequence < {MOST}), 0),
+    ifnull((SELECT value FROM meta WHERE key = 'last_sequence' AND typeof(value) = 'integer' AND value < {MOST}), 0))"""
 KEEP_LAST_SEQUENCE = """
 INSERT INTO meta (key, value) VALUES ('last_sequence', ?)
-ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)"""
+ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
 INSERT_RUN = """
 INSERT INTO runs (sequence, id, job, namespace, cause, token, scheduled_at, scheduled_until, count, due_at, created_at,
     overlap, status, attempt, fence, place, ready, held, executor, target, node, started_at, finished_at, reason,

@@ -14,10 +14,10 @@ from cronkit.stores.protocol import Advance, Claimed
 from cronkit.stores.sqlite.births import Bearer, Births, Newborn
 from cronkit.stores.sqlite.database import Connection
 from cronkit.stores.sqlite.declarations import READER, Declaration, Declarations
-from cronkit.stores.sqlite.gates import read_gates
+from cronkit.stores.sqlite.gates import come_forward, read_gates
 from cronkit.stores.sqlite.job_writes import revision_texts, write_revisions
 from cronkit.stores.sqlite.moments import maybe_micros, to_micros
-from cronkit.stores.sqlite.run_rows import RUNS_BY_SEQUENCE, read_kwargs, read_run
+from cronkit.stores.sqlite.run_rows import RUNS_BY_SEQUENCE, plain_text, read_kwargs, read_run
 
 QUEUED, RUNNING = RunStatus.QUEUED, RunStatus.RUNNING
 
@@ -28,7 +28,7 @@ ADVANCE = """
 UPDATE jobs SET revision = revision + 1, watermark = ?, next_at = ?, next_due = ?, spawned = ?, last_refusal = ?
 WHERE pk = ?"""
 WAKE = "UPDATE jobs SET pause = NULL, updated_at = ?, revisions = revisions + 1 WHERE pk = ? RETURNING revisions"
-QUARANTINE = "UPDATE jobs SET quarantine = ?, quarantined_by = ? WHERE pk = ?"
+QUARANTINE = "UPDATE jobs SET revision = revision + 1, quarantine = ?, quarantined_by = ? WHERE pk = ?"
 READY = """
 SELECT due_at, sequence, target FROM runs WHERE ready = 1 AND executor = ? AND due_at <= ? ORDER BY due_at LIMIT ?"""
 READY_OF_TARGET = """
@@ -41,16 +41,22 @@ WHERE r.sequence = wanted.value AND j.pk = r.job"""
 LEASE = """
 UPDATE runs SET status = 'running', attempt = ?, fence = ?, node = ?, started_at = ?, ready = 0, held = 1
 WHERE sequence = ?"""
-HOLD = "UPDATE runs SET status = 'held', reason = ?, ready = 0, place = NULL WHERE sequence = ?"
+HOLD = "UPDATE runs SET status = 'held', reason = ?, ready = 0, place = NULL WHERE sequence = ? RETURNING job"
 KNOW_NODE = "INSERT INTO nodes (node, until, length) VALUES (?, ?, ?) ON CONFLICT (node) DO NOTHING"
 FIRST_LEASE = 30_000_000
-"""Microseconds for which a node that has not said how long its lease is keeps what it claims."""
+"""Microseconds for which a node that has never said how long its lease is keeps what it claims."""
+LONGEST_REASON = 1_000
+"""How many characters of a reason are kept."""
 
 
 class HeldRuns:
-    """Where the runs are that this object has claimed and not finished: it saves looking for them by their ids."""
+    """Where the runs are that this object has claimed and not finished: it saves looking for them by their ids.
+
+    ``lease_length`` is how long, in microseconds, the lease was that was given last.
+    """
 
     def __init__(self) -> None:
+        self.lease_length = FIRST_LEASE
         self._places: dict[str, tuple[int, int]] = {}
 
     def add(self, claimed: Sequence[Claimed]) -> None:
@@ -82,9 +88,11 @@ class Claimant:
         horizon: datetime,
         node: str,
         targets: Collection[str],
+        length: int,
         *,
         careful: bool,
     ) -> None:
+        self._length = length
         self.births = Births(connection, careful=careful)
         self.born: list[RunRow] = []
         self.claimed: list[Claimed] = []
@@ -116,14 +124,18 @@ class Claimant:
                 continue
             pk = row[0]
             del rows[pk]  # an advance is applied once
+            if advance.quarantine is not None:  # its times stay as they are, for whoever can read them
+                reason = plain_text(advance.quarantine[:LONGEST_REASON])
+                self._connection.execute(QUARANTINE, (reason, READER, pk))
+                continue
             spec = self._specs[pk] = declared[pk].spec
             bearer = Bearer(keys[pk], row[5], row[6], spec.policies, row[7], row[8], gates.get(pk, []))
             for run in advance.births:
                 if self.births.bear(bearer, run):
                     self.born.append(run)
             bearers.append(bearer)
-            if advance.wakes or advance.quarantine is not None:
-                self._note(advance, pk, declared[pk])
+            if advance.wakes:
+                self._wake(advance, pk, declared[pk])
             watermark = to_micros(advance.watermark)
             next_at = None if bearer.spent else maybe_micros(advance.next_at)
             next_due = None if bearer.spent else maybe_micros(advance.next_due)
@@ -131,16 +143,13 @@ class Claimant:
         self._connection.executemany(ADVANCE, moved)
         self.births.come_forward(bearers)
 
-    def _note(self, advance: Advance, pk: int, declaration: Declaration) -> None:
-        """Write that a pause has ended, or that a row makes no sense."""
-        if advance.quarantine is not None:
-            self._connection.execute(QUARANTINE, (advance.quarantine, READER, pk))
-        if advance.wakes:
-            job = JobRow(advance.key, declaration.spec, self._now)
-            (job.revisions,) = self._connection.execute(WAKE, (to_micros(self._now), pk)).fetchone()
-            job.revisions -= 1
-            job.record("resumed", self._now, None)
-            write_revisions(self._connection, pk, revision_texts(job.noted))
+    def _wake(self, advance: Advance, pk: int, declaration: Declaration) -> None:
+        """Write that a pause has ended."""
+        job = JobRow(advance.key, declaration.spec, self._now)
+        (job.revisions,) = self._connection.execute(WAKE, (to_micros(self._now), pk)).fetchone()
+        job.revisions -= 1
+        job.record("resumed", self._now, None)
+        write_revisions(self._connection, pk, revision_texts(job.noted))
 
     # -- runs are leased ----------------------------------------------------------------------------------------------
 
@@ -163,7 +172,7 @@ class Claimant:
                 self._take(*old[sequence])
         self._connection.executemany(LEASE, self._leases)
         if self.claimed:
-            self._connection.execute(KNOW_NODE, (self._node, to_micros(self._now) + FIRST_LEASE, FIRST_LEASE))
+            self._connection.execute(KNOW_NODE, (self._node, to_micros(self._now) + self._length, self._length))
 
     def _ready_newborn(self, free: Mapping[str, int]) -> dict[str, list[tuple[int, int, Newborn | None]]]:
         """Those newly born that may start at once, the longest due first, by executor."""
@@ -198,18 +207,20 @@ class Claimant:
         declared = self._declarations.of(
             self._connection, ((row[0], row[1], JobKey(row[2], row[3], row[0]), row[4], row[5]) for row in jobs)
         )
-        rows = {row[0]: row for row in self._connection.execute(RUNS_BY_SEQUENCE, (text,))}
-        for sequence, row in rows.items():
-            declaration = declared[row[2]]
+        unreadable: set[int] = set()
+        for row in self._connection.execute(RUNS_BY_SEQUENCE, (text,)).fetchall():
             try:
                 run = read_run(row)
                 read_kwargs(run, row)
+                declaration = declared[row[2]]
                 if declaration.unreadable is not None:
                     raise ValueError(f"its job cannot be read: {declaration.unreadable}")
             except (ValueError, KeyError, TypeError, OverflowError) as error:
-                self._connection.execute(HOLD, (f"it cannot be started: {error}", sequence))
+                reason = plain_text(f"it cannot be started: {error}"[:LONGEST_REASON])
+                unreadable.update(*self._connection.execute(HOLD, (reason, row[0])).fetchall())
                 continue
-            found[sequence] = run, declaration.spec
+            found[row[0]] = run, declaration.spec
+        come_forward(self._connection, unreadable)
         return found
 
     def _take(self, run: RunRow, spec: JobSpec) -> None:

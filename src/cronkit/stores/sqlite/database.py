@@ -7,9 +7,10 @@ wrong with the file, its disk or another process becomes a ``StoreUnavailableErr
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from operator import methodcaller
 from pathlib import Path
 from typing import NoReturn, cast
 from weakref import WeakSet
@@ -31,6 +32,8 @@ POOLED = 4
 """How many idle reading connections are kept."""
 PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
 """After these faults a connection can be used again."""
+READ_TEXT = methodcaller("decode", "utf-8", "replace")
+"""A text that is damaged is read with replacement characters, so that the rows beside it can be read at all."""
 PATIENCE = 0.03
 """Seconds that a look for changes waits for a transaction of this object."""
 TRIES, PAUSE = 100, 0.02
@@ -58,8 +61,9 @@ class Lane:
 class Database:
     """A SQLite file, opened by the first use, closed by ``close``, and opened again by the next use."""
 
-    def __init__(self, path: Path, busy_timeout: timedelta) -> None:
+    def __init__(self, path: Path, busy_timeout: timedelta, on_open: Callable[[], None] = lambda: None) -> None:
         self.path = path
+        self._on_open = on_open
         self._busy_timeout = busy_timeout.total_seconds()
         self._opening = threading.RLock()
         self._writer = Lane()
@@ -86,10 +90,14 @@ class Database:
                 yield connection
 
     @contextmanager
-    def write_lease(self) -> Iterator[Connection]:
-        """A transaction on the connection of the leases, which no other work of this process can keep waiting."""
-        with self._leases.lock, self._turn, self._transaction(self._leases) as connection:
-            yield connection
+    def write_lease(self, patience: timedelta | None = None) -> Iterator[Connection]:
+        """A transaction on the connection of the leases, which no other work of this process can keep waiting, and
+        which waits for other processes no longer than ``patience``."""
+        seconds = self._busy_timeout if patience is None else min(self._busy_timeout, patience.total_seconds())
+        with self._leases.lock, self._turn:
+            self._connected(self._leases).execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+            with self._transaction(self._leases) as connection:
+                yield connection
 
     @contextmanager
     def look(self) -> Iterator[Connection]:
@@ -210,6 +218,8 @@ class Database:
             connection.execute("PRAGMA synchronous = FULL")
             migrate(connection, self.path)
             self._identity, self._had_file = identify(self.path), True
+            self._on_open()
+        connection.text_factory = READ_TEXT
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {PAGES_TO_CHECKPOINT}")
         if cache is not None:
@@ -264,19 +274,19 @@ class Database:
     # -- changes by others --------------------------------------------------------------------------------------------
 
     def has_changed_elsewhere(self) -> bool:
-        """Whether another process has committed since the last call, as far as that can be told: a commit of this
-        one's own leases looks the same."""
+        """Whether another process may have committed since the last call: the first one, one that cannot tell, and
+        one after a commit of this object's own leases say so too."""
         if not self._writer.lock.acquire(timeout=PATIENCE):
-            return False  # it is about to see for itself
+            return True
         try:
             connection = self._connected(self._writer)
             (version,) = connection.execute("PRAGMA data_version").fetchone()
-        except (sqlite3.Error, StoreUnavailableError):
-            return False  # whoever uses the file is told so
+        except sqlite3.Error as error:
+            self._raise(error, self._writer)
         finally:
             self._writer.lock.release()
         seen, self._seen = self._seen, (connection, version)
-        return seen is not None and seen != self._seen
+        return seen != self._seen
 
     # -- the end ------------------------------------------------------------------------------------------------------
 

@@ -95,6 +95,12 @@ class Declarations:
         self._known: OrderedDict[tuple[int, int], Declaration] = OrderedDict()
         self._lock = threading.Lock()
 
+    def clear(self) -> None:
+        """Forget everything: the file may be another one from now on."""
+        with self._lock:
+            self._known.clear()
+            self._patterns.clear()
+
     def remember(self, pk: int, spec_revision: int, declaration: Declaration) -> None:
         """Keep a declaration, and let go of the one not used for longest."""
         with self._lock:

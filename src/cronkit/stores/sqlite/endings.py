@@ -13,7 +13,7 @@ from cronkit.stores.sqlite.claims import HeldRuns
 from cronkit.stores.sqlite.database import Connection, Database
 from cronkit.stores.sqlite.gates import WAIT_AGAIN, come_forward
 from cronkit.stores.sqlite.moments import maybe_micros, to_micros
-from cronkit.stores.sqlite.run_rows import STATUSES, error_to_text, log_to_text, value_to_text
+from cronkit.stores.sqlite.run_rows import STATUSES, error_to_text, log_to_text, plain_text, value_to_text
 
 RUNNING, RETRYING, CANCELLED = RunStatus.RUNNING, RunStatus.RETRYING, RunStatus.CANCELLED
 
@@ -50,7 +50,7 @@ class Ending:
         self.finish = finish
         self.at = to_micros(finish.at)
         self.value, unstorable = value_to_text(finish.value) if finish.value is not None else (None, None)
-        self.reason = finish.reason if unstorable is None else unstorable
+        self.reason = plain_text(finish.reason if unstorable is None else unstorable)
         self.error = error_to_text(finish.error)
         self.log = log_to_text(finish.log)
 
@@ -82,7 +82,6 @@ class SQLiteEndings:
         self._database = database
         self._notices = notices
         self._held = held
-        self.rings_for_gates = False
 
     def finish(self, finishes: Sequence[Finish]) -> list[bool]:
         """See ``RunQueue``."""
@@ -158,7 +157,7 @@ class SQLiteEndings:
         return True
 
     def _come_forward(self, connection: Connection, jobs: set[int]) -> None:
-        if jobs and come_forward(connection, jobs) and self.rings_for_gates:
+        if jobs and come_forward(connection, jobs):
             self._notices.note_work()
 
     def vacate(self, run_ids: Sequence[str]) -> None:
@@ -187,10 +186,11 @@ class SQLiteEndings:
     def report(self, run_id: str, fence: int, fraction: float, note: str | None) -> bool:
         """See ``RunQueue``."""
         with self._database.write() as connection:
-            return connection.execute(REPORT, (fraction, note, run_id, fence)).rowcount == 1
+            return connection.execute(REPORT, (fraction, plain_text(note), run_id, fence)).rowcount == 1
 
     def request_cancel(self, run_id: str, reason: str, now: datetime | None) -> RunStatus | None:
         """See ``RunQueue``."""
+        reason = plain_text(reason) or "cancelled"
         with self._database.write() as connection:
             row = connection.execute(STANDING, (run_id,)).fetchone()
             if row is None:

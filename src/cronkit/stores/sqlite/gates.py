@@ -18,9 +18,9 @@ GATES = """
 SELECT job, sequence, id, status, overlap, ready, place FROM runs
 WHERE job IN (SELECT value FROM json_each(?)) AND place IS NOT NULL ORDER BY job, place"""
 WAIT_AGAIN = """
-    ready = overlap = 'allow' OR place = (
+    ready = ifnull(overlap = 'allow' OR place = (
         SELECT min(g.place) FROM runs AS g WHERE g.job = runs.job AND g.place IS NOT NULL
-    ),
+    ), 1),
     (executor, target) = (SELECT executor, target FROM jobs WHERE pk = runs.job)"""
 """What a run that keeps its place gets when it waits again."""
 COME_FORWARD = "UPDATE runs SET ready = 1 WHERE sequence = ?"

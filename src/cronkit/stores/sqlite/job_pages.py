@@ -23,7 +23,7 @@ ORDER BY id LIMIT :limit"""
 TAGGED = f"""
 SELECT {COLUMNS} FROM (SELECT id AS tagged_id, job FROM tags WHERE namespace = :namespace AND tag = :tag) AS tagged
 CROSS JOIN jobs ON pk = job
-WHERE tagged_id > :cursor AND {_REST} ORDER BY tagged_id LIMIT :limit"""
+WHERE tagged_id > :cursor AND removed_at IS NULL AND {_REST} ORDER BY tagged_id LIMIT :limit"""
 REMOVED = f"""
 SELECT {COLUMNS} FROM jobs AS gone
 WHERE namespace = :namespace AND removed_at IS NOT NULL AND id > :cursor AND {_REST}
@@ -51,8 +51,9 @@ def read_page(
         }
         rows = connection.execute(statement, values).fetchall()
         jobs = read_jobs(connection, declarations, rows)
-        if wanted.removed and wanted.tag is not None:  # the tags of removed jobs are in no index
-            jobs = [job for job in jobs if wanted.tag in job.spec.tags]
+        if wanted.tag is not None:
+            # Those of removed jobs are in no index; and those of a job that could not be read when it was changed stay.
+            jobs = [job for job in jobs if wanted.tag in job.spec.tags or job.unreadable is not None]
         found += jobs
         if len(rows) < limit:
             break

@@ -12,6 +12,7 @@ from cronkit.jobs.status import TERMINAL, RunStatus
 from cronkit.stores.sqlite.database import Connection
 from cronkit.stores.sqlite.declarations import Declaration, Declarations, stand_in
 from cronkit.stores.sqlite.moments import EPOCH, from_micros, maybe_moment
+from cronkit.stores.sqlite.run_rows import MOST
 
 COUNTED = tuple(status for status in RunStatus if status in TERMINAL)
 """The statuses that a job counts, each in the column of its name."""
@@ -49,11 +50,18 @@ def _read_job(row: Row, key: JobKey, declaration: Declaration, open_runs: Iterab
     job.spawned, job.revisions, job.last_refusal = row[13], row[14], row[15]
     job.open = tuple(open_runs)
     job.noted = ()
-    job.counters = {status: count for status, count in zip(COUNTED, row[FIRST_COUNTER:], strict=True) if count}
+    job.counters = {
+        status: count
+        for status, count in zip(COUNTED, row[FIRST_COUNTER:], strict=True)
+        if count and type(count) is int
+    }
     job.spec, job.declared, job.overrides, job.fingerprints, job.unreadable = declaration
     if row[17] is not None:
         job.unreadable = row[17]
     try:
+        for number in (row[3], row[4], row[13], row[14]):
+            if type(number) is not int or not 0 <= number < MOST:
+                raise ValueError(f"{number!r:.40} is no number of revisions or runs")
         job.created_at, job.updated_at, job.watermark = from_micros(row[7]), from_micros(row[8]), from_micros(row[9])
         job.next_at = maybe_moment(row[10])
         job.next_due = job.next_at if row[11] == row[10] else maybe_moment(row[11])

@@ -12,12 +12,12 @@ from cronkit.jobs.status import RunStatus
 from cronkit.stores.memory.notices import Notices
 from cronkit.stores.protocol import Claimed
 from cronkit.stores.sqlite.births import Tally
-from cronkit.stores.sqlite.claims import SPECS_OF_RUNS
+from cronkit.stores.sqlite.claims import SPECS_OF_RUNS, HeldRuns
 from cronkit.stores.sqlite.database import Connection, Database
-from cronkit.stores.sqlite.declarations import Declaration, Declarations, is_any_quarantined, lift_quarantine
+from cronkit.stores.sqlite.declarations import Declaration, Declarations, is_any_quarantined, lift_quarantine, stand_in
 from cronkit.stores.sqlite.gates import WAIT_AGAIN, come_forward
 from cronkit.stores.sqlite.moments import span_micros, to_micros
-from cronkit.stores.sqlite.run_rows import COLUMNS, SOURCE, read_kwargs, read_run
+from cronkit.stores.sqlite.run_rows import COLUMNS, SOURCE, plain_text, read_kwargs, read_run, stand_in_run
 
 RENEW = """
 INSERT INTO nodes (node, until, length) VALUES (?, ?, ?)
@@ -31,8 +31,16 @@ CANCELLING = """
 SELECT id, reason FROM runs WHERE held = 1 AND cancel_requested = 1 AND node = ? AND status = 'running'"""
 NODES = "SELECT node, until, length FROM nodes"
 REWRITE = "UPDATE nodes SET until = ? WHERE node = ?"
-FORGET = "DELETE FROM nodes WHERE node = ?"
-HELD = f"SELECT {COLUMNS} FROM {SOURCE} WHERE r.held = 1 AND r.node = ?"
+FORGET = """
+DELETE FROM nodes WHERE until < ? OR typeof(until) <> 'integer' OR typeof(length) <> 'integer' OR length < 0"""
+HELD_BY_NOBODY = """
+SELECT DISTINCT node FROM runs
+WHERE held = 1 AND NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.node = runs.node)"""
+HOLD_UNREADABLE = """
+UPDATE runs SET status = 'held', reason = ?, fence = CAST(fence AS INTEGER) + 1, held = 0, occupied = 0, ready = 0,
+    place = NULL
+WHERE sequence = ?"""
+HELD = f"SELECT {COLUMNS} FROM {SOURCE} WHERE r.held = 1 AND r.node IS ?"
 LET_GO = "UPDATE runs SET occupied = 0, held = 0, place = NULL WHERE sequence = ?"
 END = """
 UPDATE runs SET status = ?, finished_at = ?, reason = ?, crashes = ?, excused = ?, held = 0, place = NULL
@@ -44,24 +52,31 @@ REQUEUE = f"""
 UPDATE runs SET status = 'queued', due_at = ?, reason = ?, crashes = ?, excused = ?, fence = ?, held = 0,
     {WAIT_AGAIN}
 WHERE sequence = ?"""
+PATIENCE = 10
+"""A renewal waits a tenth of the lease for others that write: there has to be time for another try."""
 PRESENT = "SELECT pk FROM jobs WHERE pk IN (SELECT value FROM json_each(?)) AND removed_at IS NULL"
 
 
 class SQLiteLeases:
     """The leases in a file."""
 
-    def __init__(self, database: Database, declarations: Declarations, notices: Notices) -> None:
+    def __init__(self, database: Database, declarations: Declarations, notices: Notices, held: HeldRuns) -> None:
         self._database = database
+        self._held_runs = held
         self._declarations = declarations
         self._notices = notices
 
     def renew(self, node: str, held: Mapping[str, int], lease: timedelta, now: datetime | None) -> frozenset[str]:
         """See ``RunQueue``."""
         length = span_micros(lease)
-        with self._database.write_lease() as connection:
+        self._held_runs.lease_length = length
+        with self._database.write_lease(lease / PATIENCE) as connection:
             connection.execute(RENEW, (node, to_micros(now or utc_now()) + length, length))
             mine = dict(connection.execute(MINE, (json.dumps(list(held)), node))) if held else {}
-        return frozenset(run_id for run_id, fence in held.items() if mine.get(run_id) != fence)
+        lost = frozenset(run_id for run_id, fence in held.items() if mine.get(run_id) != fence)
+        for run_id in lost:
+            self._held_runs.drop(run_id)
+        return lost
 
     def leave(self, node: str) -> None:
         """See ``RunQueue``."""
@@ -88,16 +103,17 @@ class SQLiteLeases:
         micros = to_micros(now or utc_now())
         with self._database.look() as connection:
             is_any_wrong = any(_is_wrong(until, length, micros) for _, until, length in connection.execute(NODES))
-            if not is_any_wrong and not is_any_quarantined(connection):
+            is_any_lost = connection.execute(HELD_BY_NOBODY).fetchone() is not None
+            if not (is_any_wrong or is_any_lost or is_any_quarantined(connection)):
                 return []
         reaper = _Reaper(now or utc_now())
         with self._database.write() as connection:
             for node, until, length in connection.execute(NODES).fetchall():
-                if until > micros + length:
+                if _is_lease(until, length) and until > micros + length:
                     connection.execute(REWRITE, (micros + length, node))
-                elif until < micros:
-                    connection.execute(FORGET, (node,))
-                    reaper.take_back(connection, self._held(connection, node))
+            connection.execute(FORGET, (micros,))
+            for (node,) in connection.execute(HELD_BY_NOBODY).fetchall():
+                reaper.take_back(connection, self._held(connection, node))
             lift_quarantine(connection)
             reaper.tally.write(connection)
             come_forward(connection, reaper.jobs)
@@ -116,23 +132,23 @@ class SQLiteLeases:
         )
         found: list[tuple[RunRow, Declaration]] = []
         for row in rows:
-            declaration = declared[row[2]]
             try:
                 run = read_run(row)
                 read_kwargs(run, row)
+                found.append((run, declared[row[2]]))
             except (ValueError, KeyError, TypeError, OverflowError) as error:
-                declaration = declaration._replace(unreadable=f"{error}")
-                run = read_run((*row[:5], *READABLE, *row[14:20], node, None, None, *row[23:27], *[None] * 4))
-            found.append((run, declaration))
+                run = stand_in_run(row, f"{CRASH_REASON}; it cannot be read: {error}")
+                found.append((run, Declaration(stand_in(run.job.id, "", ""), unreadable=run.reason)))
         return found
 
 
-READABLE = ("manual", "", 0, 0, 1, 0, 0, "skip", "running")
-"""Stands in for what cannot be read of a run that was being executed."""
+def _is_lease(until: object, length: object) -> bool:
+    return type(until) is int and type(length) is int and length >= 0
 
 
 def _is_wrong(until: int, length: int, now: int) -> bool:
-    return until < now or until > now + length
+    """Whether a lease has ended, was given before the clock was set back, or makes no sense."""
+    return not _is_lease(until, length) or until < now or until > now + length
 
 
 class _Reaper:
@@ -152,6 +168,9 @@ class _Reaper:
             self.jobs.add(run.job.generation)
             if run.occupied:
                 connection.execute(LET_GO, (run.sequence,))
+            elif run.status is RunStatus.HELD:  # a stand-in for what cannot be read
+                connection.execute(HOLD_UNREADABLE, (plain_text(run.reason), run.sequence))
+                self.taken.append(run)
             else:
                 self._take_back(connection, run, declaration, run.job.generation in present)
                 self.taken.append(run)
@@ -165,7 +184,7 @@ class _Reaper:
         elif not is_present:
             status = RunStatus.ABANDONED
         elif declaration.unreadable is not None:
-            status, reason = RunStatus.HELD, f"{CRASH_REASON}; it cannot be read: {declaration.unreadable}"
+            status, reason = RunStatus.HELD, plain_text(f"{CRASH_REASON}; {declaration.unreadable}")
         else:
             status = after_crash(declaration.spec.policies.on_crash, run.crashes)
         run.move(status)

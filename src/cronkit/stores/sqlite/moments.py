@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EARLIEST, LATEST = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""What can be a ``datetime``: the first instant of year 1 to the last of year 9999."""
 
 
 def to_micros(moment: datetime) -> int:

@@ -19,8 +19,8 @@ from cronkit.stores.sqlite.declarations import Declarations
 from cronkit.stores.sqlite.dispatcher import Dispatcher
 from cronkit.stores.sqlite.gates import read_gates
 from cronkit.stores.sqlite.job_rows import COLUMNS, Row, read_jobs
-from cronkit.stores.sqlite.moments import from_micros, to_micros
-from cronkit.stores.sqlite.run_rows import RUN, read_run
+from cronkit.stores.sqlite.moments import EARLIEST, LATEST, from_micros, to_micros
+from cronkit.stores.sqlite.run_rows import RUN, read_run, stand_in_run
 
 DUE = f"""
 SELECT {COLUMNS} FROM jobs
@@ -28,20 +28,22 @@ WHERE next_due <= ? AND next_due IS NOT NULL AND removed_at IS NULL AND quaranti
 DUE_OF_TARGET = f"""
 SELECT {COLUMNS} FROM jobs
 WHERE target = ? AND next_due <= ? AND removed_at IS NULL AND quarantine IS NULL ORDER BY next_due LIMIT ?"""
-FIRST_DUE = """
+FIRST_DUE = f"""
 SELECT next_due, target FROM jobs
-WHERE next_due IS NOT NULL AND removed_at IS NULL AND quarantine IS NULL ORDER BY next_due LIMIT 1"""
-FIRST_DUE_OF_TARGETS = """
+WHERE next_due IS NOT NULL AND next_due <= {LATEST} AND removed_at IS NULL AND quarantine IS NULL
+ORDER BY next_due LIMIT 1"""
+FIRST_DUE_OF_TARGETS = f"""
 SELECT min((
     SELECT next_due FROM jobs
-    WHERE target = known.value AND next_due > -9223372036854775808 AND removed_at IS NULL AND quarantine IS NULL
+    WHERE target = known.value AND next_due <= {LATEST} AND removed_at IS NULL AND quarantine IS NULL
     ORDER BY next_due LIMIT 1
 )) FROM json_each(?) AS known"""
-FIRST_READY = """
-SELECT due_at, target FROM runs WHERE ready = 1 AND executor = ? ORDER BY due_at LIMIT 1"""
-FIRST_READY_OF_TARGETS = """
+FIRST_READY = f"""
+SELECT due_at, target FROM runs WHERE ready = 1 AND executor = ? AND due_at <= {LATEST} ORDER BY due_at LIMIT 1"""
+FIRST_READY_OF_TARGETS = f"""
 SELECT min((
-    SELECT due_at FROM runs WHERE ready = 1 AND executor = ? AND target = known.value ORDER BY due_at LIMIT 1
+    SELECT due_at FROM runs
+    WHERE ready = 1 AND executor = ? AND target = known.value AND due_at <= {LATEST} ORDER BY due_at LIMIT 1
 )) FROM json_each(?) AS known"""
 TARGET_COLUMN, NEXT_DUE_COLUMN = 5, 11
 
@@ -94,14 +96,14 @@ class SQLiteQueue:
                 if slots > 0:
                     times.append(self._first(connection, targets, FIRST_READY, FIRST_READY_OF_TARGETS, executor))
         first = min((each for each in times if each is not None), default=None)
-        return None if first is None else from_micros(first) + self._behind(targets)
+        return None if first is None else from_micros(max(int(first), EARLIEST)) + self._behind(targets)
 
     def _first(
         self, connection: Connection, targets: Collection[str], of_any: str, of_known: str, *values: str
     ) -> int | None:
         row = connection.execute(of_any, values).fetchone()
         if row is None or row[1] in targets:
-            return None if row is None else row[0]
+            return None if row is None else int(row[0])
         (first,) = connection.execute(of_known, (*values, json.dumps(list(targets)))).fetchone()
         return first if first is None else int(first)
 
@@ -158,7 +160,9 @@ class SQLiteQueue:
         careful: bool,
     ) -> Claimant:
         with self._database.write() as connection:
-            claimant = Claimant(connection, self._declarations, now, horizon, node, targets, careful=careful)
+            claimant = Claimant(
+                connection, self._declarations, now, horizon, node, targets, self._held.lease_length, careful=careful
+            )
             if advances:
                 claimant.advance(advances)
             claimant.lease(free)
@@ -171,7 +175,11 @@ class SQLiteQueue:
         with self._database.write() as connection:
             known = find_occurrence(connection, run.key)
             if known is not None:
-                return read_run(connection.execute(RUN, (known,)).fetchone())
+                row = connection.execute(RUN, (known,)).fetchone()
+                try:
+                    return read_run(row)
+                except (ValueError, KeyError, TypeError, OverflowError) as error:
+                    return stand_in_run(row, f"the run cannot be read: {error!r}")
             bearer = self._bearer(connection, run.job.generation)
             if bearer is None:
                 return None

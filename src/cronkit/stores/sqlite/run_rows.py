@@ -12,15 +12,17 @@ from cronkit.jobs.run import ErrorInfo, Run, RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.sqlite.moments import EPOCH, from_micros, maybe_moment
 
-COLUMNS = """r.sequence, r.id, r.job, j.namespace, j.id, r.cause, r.token, r.scheduled_at, r.scheduled_until, r.count,
+COLUMNS = """r.sequence, r.id, r.job, r.namespace, j.id, r.cause, r.token, r.scheduled_at, r.scheduled_until, r.count,
     r.due_at, r.created_at, r.overlap, r.status, r.attempt, r.fence, r.crashes, r.excused, r.occupied,
     r.cancel_requested, r.node, r.started_at, r.finished_at, r.reason, r.related_id, r.progress, r.progress_note,
     r.kwargs, r.value, r.error, r.log"""
-SOURCE = "runs AS r CROSS JOIN jobs AS j ON j.pk = r.job"
+SOURCE = "runs AS r LEFT JOIN jobs AS j ON j.pk = r.job"
 
 RUN = f"SELECT {COLUMNS} FROM {SOURCE} WHERE r.id = ?"
 RUNS_BY_SEQUENCE = f"""
 SELECT {COLUMNS} FROM json_each(?) AS wanted CROSS JOIN {SOURCE} WHERE r.sequence = wanted.value"""
+MOST = 2**53
+"""No count, attempt or fence comes near it; what is beyond was not written by us."""
 
 STATUSES = {str(status): status for status in RunStatus}
 CAUSES = {str(cause): cause for cause in Cause}
@@ -36,6 +38,11 @@ def read_run(row: Row) -> RunRow:
     Raises:
         ValueError, KeyError, TypeError, OverflowError: the row makes no sense.
     """
+    for number in row[14:18]:
+        if type(number) is not int or not 0 <= number < MOST:
+            raise ValueError(f"{number!r:.40} is no count")
+    if type(row[1]) is not str or type(row[4]) is not str:
+        raise ValueError("its id or its job is lost")
     run: RunRow = object.__new__(RunRow)  # half of what __init__ and setting it all again would take
     run.sequence, run.id = row[0], row[1]
     run.job = JobKey(row[3], row[4], row[2])
@@ -68,7 +75,7 @@ def read_snapshot(row: Row) -> Run:
     try:
         run = read_run(row)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
-        return _stand_in(row, f"the run cannot be read: {error!r}")
+        return stand_in_run(row, f"the run cannot be read: {error!r}").snapshot()
     try:
         if row[28] is not None:
             run.value = decode_value(row[28])
@@ -81,11 +88,22 @@ def read_snapshot(row: Row) -> Run:
     return run.snapshot()
 
 
-def _stand_in(row: Row, reason: str) -> Run:
-    key = JobKey(str(row[3]), str(row[4]), row[2])
+def stand_in_run(row: Row, reason: str) -> RunRow:
+    """A run that waits for a person, in the place of one that makes no sense."""
+    key = JobKey(str(row[3]), str(row[4]), row[2] if type(row[2]) is int else 0)
     run = RunRow(str(row[1]), key, Cause.MANUAL, EPOCH, EPOCH, str(row[6]), RunStatus.HELD, EPOCH)
-    run.reason = reason
-    return run.snapshot()
+    run.sequence, run.reason = row[0], reason
+    return run
+
+
+def plain_text(text: object) -> str | None:
+    """A text that the file can take: lone surrogates are replaced, and of what is no text ``str`` is written."""
+    if text is None:
+        return None
+    try:
+        return (text if type(text) is str else str(text)).encode("utf-8", "replace").decode("utf-8")
+    except Exception as error:  # the application's own class; the rest of what is written must not fail with it
+        return f"<{type(text).__name__} whose str() raised {type(error).__name__}>"
 
 
 def value_to_text(value: Any) -> tuple[str | None, str | None]:

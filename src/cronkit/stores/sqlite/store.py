@@ -67,20 +67,18 @@ class SQLiteStore:
     ) -> None:
         self.path = read_path(path)
         whole_number("keep_runs", keep_runs)
-        database = Database(self.path, _duration("busy_timeout", busy_timeout))
-        declarations, held = Declarations(), HeldRuns()
+        database = Database(self.path, _duration("busy_timeout", busy_timeout), self._begin)
+        declarations, held = self._declarations, self._held = Declarations(), HeldRuns()
         self._notices = Notices()
         self._database = database
-        self._held = held
         self._subscribers = 0
-        self._nodes: set[str] = set()
         self._dispatcher = Dispatcher(
             self.path.with_name(f"{self.path.name}-dispatch"), _duration("standby", standby, zero=True)
         )
         self._jobs = SQLiteJobs(database, declarations, self._notices)
         self._queue = SQLiteQueue(database, declarations, self._notices, self._dispatcher, held)
         self._endings = SQLiteEndings(database, self._notices, held)
-        self._leases = SQLiteLeases(database, declarations, self._notices)
+        self._leases = SQLiteLeases(database, declarations, self._notices, held)
         self._ledger = SQLiteLedger(database)
         self._retention = SQLiteRetention(database, keep_runs, _duration("keep_for", keep_for))
         self._watcher = Watcher(database.has_changed_elsewhere, lambda: self._notices.tell(Change.ELSEWHERE))
@@ -101,15 +99,20 @@ class SQLiteStore:
         if is_any:  # the application may have registered since what its jobs hold
             with self._database.write() as connection:
                 lift_quarantine(connection, READER + 1)
-        if self._subscribers:
-            self._watcher.start()
 
     def close(self) -> None:
         """See ``JobStore``."""
         self._watcher.stop()
         self._dispatcher.release()
         self._database.close()
+        self._notices.tell(Change.ELSEWHERE)  # whoever waits for something looks for itself, and so opens it again
+
+    def _begin(self) -> None:
+        """The file was opened: what is remembered may be another's."""
+        self._declarations.clear()
         self._held.clear()
+        if self._subscribers:
+            self._watcher.start()
 
     def now(self) -> datetime:
         """The host's clock, which all processes on the file share."""
@@ -204,18 +207,11 @@ class SQLiteStore:
 
     def renew(self, node: str, held: Mapping[str, int], lease: timedelta, now: datetime | None) -> frozenset[str]:
         """See ``RunQueue``."""
-        self._nodes.add(node)
-        self._endings.rings_for_gates = len(self._nodes) > 1
-        lost = self._leases.renew(node, held, lease, now)
-        for run_id in lost:
-            self._held.drop(run_id)
-        return lost
+        return self._leases.renew(node, held, lease, now)
 
     def leave(self, node: str) -> None:
         """See ``RunQueue``."""
-        self._nodes.discard(node)
-        if not self._nodes:
-            self._dispatcher.release()
+        self._dispatcher.release()  # another node of this object takes it again
         self._leases.leave(node)
 
     def reap(self, now: datetime | None) -> list[RunRow]:

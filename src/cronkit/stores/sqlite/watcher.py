@@ -1,9 +1,12 @@
 """Notices what other processes write."""
 
+import logging
 import threading
 from collections.abc import Callable
 
 from cronkit.clock import Alarm
+
+logger = logging.getLogger("cronkit.stores")
 
 EVERY = 0.15
 """Seconds between two looks: a change is seen within 200 ms, at less than 0.1% of a processor."""
@@ -19,7 +22,10 @@ class Watcher:
         self._watch: _Watch | None = None
 
     def start(self) -> None:
-        """Watch, unless it does already; again after a fork, which no thread survives."""
+        """Watch, unless it does already; again after a fork, which no thread survives.
+
+        Whatever is written after this has returned is told.
+        """
         with self._lock:
             if self._watch is None or not self._watch.thread.is_alive():
                 self._watch = _Watch(self._has_changed, self._tell)
@@ -41,6 +47,7 @@ class _Watch:
         self.is_over = False
         self.alarm = Alarm()
         self.thread = threading.Thread(target=self._run, name="cronkit-watcher", daemon=True)
+        self._is_away = False
         self._has_changed = has_changed
         self._tell = tell
 
@@ -49,5 +56,13 @@ class _Watch:
             self.alarm.wait(EVERY)
             if self.is_over:
                 return
-            if self._has_changed():
+            try:
+                has_changed = self._has_changed()
+                self._is_away = False
+            except Exception as error:
+                has_changed = False
+                if not self._is_away:
+                    self._is_away = True
+                    logger.warning("what other processes write cannot be seen until the store is back: %s", error)
+            if has_changed:
                 self._tell()
