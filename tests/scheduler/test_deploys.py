@@ -159,6 +159,20 @@ def test_a_job_that_was_made_at_run_time_is_codes_once_code_declares_it(home: Ho
     assert scheduler.get("beat").schedule == Every("1h")
 
 
+def test_a_job_that_was_made_at_run_time_just_as_it_is_declared_is_codes_too(home: Home) -> None:
+    maker = home.scheduler()
+    maker.target(name="beat")(work)
+    before = maker.add("beat", "1h", id="beat")
+    scheduler = home.deploy(beat("1h"))
+    assert scheduler.get("beat").declared == before.spec
+    assert scheduler.plan().unchanged == ("beat",)
+
+
+def test_a_value_that_is_not_equal_to_itself_is_unchanged(home: Home) -> None:
+    home.deploy(beat("1h", kwargs={"n": float("nan")}))
+    assert home.scheduler(beat("1h", kwargs={"n": float("nan")})).plan().unchanged == ("beat",)
+
+
 def test_two_processes_that_deploy_the_same_jobs_at_once_make_each_once(home: Home) -> None:
     first, second = home.scheduler(beat()), home.scheduler(beat())
     find = second._deployment._finder.find_all(second._parts.declarations.all)
@@ -173,7 +187,7 @@ def test_a_deployment_looks_again_where_an_operator_was_faster(home: Home) -> No
     found = scheduler._deployment._finder.find_all(scheduler._parts.declarations.all)
     operator.update("beat", timeout="5s")
     scheduler._deployment._carry_out(found)
-    job = scheduler.get("beat")
+    job = operator.get("beat")
     assert (job.schedule, job.policies.timeout) == (Every("2h"), timedelta(seconds=5))
 
 
@@ -211,6 +225,14 @@ def test_a_deployment_never_touches_a_pause(home: Home) -> None:
     paused = home.deploy(beat("1h")).pause("beat", reason="migration", by="ann")
     job = home.deploy(beat("2h")).get("beat")
     assert (job.pause, job.next_run_at) == (paused.pause, None)
+
+
+def test_a_paused_job_is_not_due_on_its_new_schedule(home: Home) -> None:
+    home.deploy(beat("1h")).pause("beat")
+    scheduler = home.deploy(beat("2h"))
+    home.clock.advance(hours=5)
+    assert home.due(scheduler) == []
+    assert scheduler.resume("beat").schedule == Every("2h")
 
 
 def test_a_change_in_code_that_is_shadowed_is_told_of(home: Home, caplog: pytest.LogCaptureFixture) -> None:
