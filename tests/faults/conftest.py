@@ -3,17 +3,22 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.herd import Herd
+if TYPE_CHECKING:
+    from tests.faults.herd import Herd
+
+if not hasattr(os, "fork"):  # these tests are made of the signals of POSIX
+    collect_ignore_glob = ["test_*.py"]
 
 
 @pytest.fixture
-def herd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Herd]:
+def herd(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Herd]":
     """Nodes that share a file; the parameter, if there is one, holds their settings."""
-    if not hasattr(os, "fork"):
-        pytest.skip("needs the signals of POSIX")
+    from tests.faults.herd import Herd
+
     (tmp_path / "store").mkdir()
     with Herd(tmp_path / "store", **getattr(request, "param", {})) as herd:
         yield herd

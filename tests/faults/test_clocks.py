@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -49,16 +50,18 @@ def test_a_node_whose_clock_is_wrong_from_the_beginning_tells_of_no_jump(herd: H
 
 
 @pytest.mark.parametrize("season", CHANGES)
-def test_a_change_of_summer_time_loses_nothing_and_repeats_nothing(herd: Herd, measured: Measured, season: str) -> None:
+def test_a_change_of_summer_time_loses_nothing_and_repeats_nothing(
+    tmp_path: Path, measured: Measured, season: str
+) -> None:
     change, expression = CHANGES[season]
-    ahead = change - timedelta(seconds=2) - utc_now()
-    herd = Herd(herd.settings.directory, store_ahead=ahead)
-    add_mixed_jobs(herd.scheduler, longest=0.5)
-    herd.scheduler.add("work", Cron(expression, tz="Europe/Paris"), id="at the change")
-    first, _ = herd.start_and_wait(2)
-    changed = wait_until(lambda: [s for s in herd.saw(START) if s.scheduled_at >= change], "the change has come")
-    herd.kill(first)
-    herd.wait_for_starts(30, after=changed[0].at)
-    measured(summary(close_books(herd)))
-    (run,) = herd.scheduler.ledger.runs(job="at the change")
-    assert (run.scheduled_at, run.status) == (change, "succeeded")
+    (tmp_path / "store").mkdir()
+    with Herd(tmp_path / "store", store_ahead=change - timedelta(seconds=2) - utc_now()) as herd:
+        add_mixed_jobs(herd.scheduler, longest=0.5)
+        herd.scheduler.add("work", Cron(expression, tz="Europe/Paris"), id="at the change")
+        first, _ = herd.start_and_wait(2)
+        changed = wait_until(lambda: [s for s in herd.saw(START) if s.scheduled_at >= change], "the change has come")
+        herd.kill(first)
+        herd.wait_for_starts(30, after=changed[0].at)
+        measured(summary(close_books(herd)))
+        (run,) = herd.scheduler.ledger.runs(job="at the change")
+        assert (run.scheduled_at, run.status) == (change, "succeeded")

@@ -7,7 +7,7 @@ one process and at times of their own; the self-stop out of an engine.
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
@@ -93,8 +93,9 @@ class Stage(SimpleNamespace):
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Callable[[type[SQLiteStore]], Stage]:
+def stage(tmp_path: Path) -> Iterator[Callable[[type[SQLiteStore]], Stage]]:
     """Makes the stage for a scenario, with a kind of store."""
+    opened: list[SQLiteStore] = []
 
     def make(kind: type[SQLiteStore] = SQLiteStore) -> Stage:
         directory = tmp_path / "store"
@@ -104,9 +105,12 @@ def stage(tmp_path: Path) -> Callable[[type[SQLiteStore]], Stage]:
         stores = [kind(client.settings.file, standby="0s") for _ in range(2)]
         one, two = (Hand(name, each, client.settings.journal) for name, each in zip("AB", stores, strict=True))
         assert job.next_run_at is not None
+        opened.extend([client.store, *stores])
         return Stage(client=client, one=one, two=two, began=job.next_run_at)
 
-    return make
+    yield make
+    for store in opened:
+        store.close()
 
 
 # -- the compare-and-set ----------------------------------------------------------------------------------------------
@@ -158,6 +162,7 @@ def one_click_twice(stage: Stage) -> list[str]:
     other = Node(stage.client.settings)
     for node in (stage.client, other):
         node.scheduler.trigger("job", key="click")
+    other.store.close()
     stage.one.end(stage.one.claim([], utc_now()), utc_now())
     return stage.faults()
 
@@ -293,7 +298,10 @@ def a_node_cut_off(directory: Path) -> list[str]:
         other.end(taken, utc_now())
         cut_off.scheduler.stop(drain="0s")
     assert handle.run().attempt == 2
-    return audit(Books(client.scheduler, client.journal.read(), ()))
+    faults = audit(Books(client.scheduler, client.journal.read(), ()))
+    for store in (client.store, cut_off.store, other.store):
+        store.close()
+    return faults
 
 
 @pytest.mark.xfail(reason="it stops them when its lease ends, which is when others may start them", strict=True)
