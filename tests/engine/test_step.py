@@ -314,3 +314,37 @@ def test_an_executor_that_refuses_an_attempt_fails_it_and_no_other(
     bench.end()
     ends = {run.job_id: (run.status, run.error and run.error.message) for run in bench.runs}
     assert ends == {"bad": (RunStatus.FAILED, "not this one"), "good": (SUCCEEDED, None)}
+
+
+def test_of_what_a_run_says_between_two_steps_the_last_is_kept_and_told() -> None:
+    bench = Bench()
+    bench.add("now")
+    bench.step()
+    (attempt,) = bench.executor.running
+    for percent in range(100):
+        bench.engine.progress(attempt, percent / 100, f"{percent} %")
+    bench.step()
+    assert (bench.run.progress, bench.run.progress_note) == (0.99, "99 %")
+    assert bench.kinds.count("RunProgressed") == 1
+
+
+def test_progress_waits_while_the_store_is_away() -> None:
+    class Leaving(MemoryStore):
+        is_away = True
+
+        def report(self, *args: Any) -> bool:
+            if self.is_away:
+                raise StoreUnavailableError("no route")
+            return super().report(*args)
+
+    store = Leaving()
+    bench = Bench(store=store)
+    bench.add("now")
+    bench.step()
+    (attempt,) = bench.executor.running
+    bench.engine.progress(attempt, 0.5, "half")
+    with pytest.raises(StoreUnavailableError):
+        bench.step()
+    store.is_away = False
+    bench.step()
+    assert bench.run.progress == 0.5
