@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -338,3 +339,37 @@ def test_a_url_that_cannot_be_meant_is_refused_with_the_remedy(url: str, problem
 def test_the_suites_time_is_not_the_files(store: SQLiteStore) -> None:
     assert store.now() > NOON
     assert store.capabilities.clock
+
+
+def test_what_is_remembered_of_a_file_is_not_taken_for_that_of_another(path: Path, store: SQLiteStore) -> None:
+    Scene(store).add("one", target="target")
+    other = SQLiteStore(path.with_name("other.db"))
+    Scene(other).add("two", target="another")
+    other.close()
+    store.close()
+    other.path.replace(path)
+
+    assert (Scene(store).load("two").spec.id, Scene(store).load("two").spec.target) == ("two", "another")
+
+
+def test_a_renewal_waits_no_longer_than_a_tenth_of_its_lease(path: Path) -> None:
+    store = SQLiteStore(path, busy_timeout="60s")
+    store.open()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailableError, match="busy_timeout"):
+        store.renew("node", {}, timedelta(milliseconds=500), NOON)
+    other.close()
+    store.close()
+
+
+def test_a_node_claims_under_the_lease_that_it_has_given_last(store: SQLiteStore) -> None:
+    scene = Scene(store)
+    scene.add()
+    scene.come_due()
+    store.renew("node", {}, timedelta(seconds=2), NOON)
+    store.leave("node")
+    assert len(store.claim((), NOON, "node", {"default": 1}, {"target"}).runs) == 1
+
+    assert store.reap(NOON + timedelta(seconds=2)) == []
+    assert len(store.reap(NOON + timedelta(seconds=3))) == 1

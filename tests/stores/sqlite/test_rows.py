@@ -285,3 +285,48 @@ def test_the_file_says_to_people_what_it_holds(scene: Scene, store: SQLiteStore)
     assert job == ("job", "target", "default", 1)
     assert json.loads(run[2]) == {"rows": 3}
     assert after(hours=0) == NOON
+
+
+def test_a_run_that_is_held_because_it_cannot_be_read_lets_the_next_come_forward(
+    scene: Scene, store: SQLiteStore, damage: Callable[..., None]
+) -> None:
+    scene.add(overlap="queue")
+    bad, good = scene.come_due(), scene.come_due()
+    damage("UPDATE runs SET kwargs = 'nonsense' WHERE id = ?", bad.id)
+    assert scene.claim() == []
+
+    assert [each.run.id for each in scene.claim()] == [good.id]
+
+
+def test_a_quarantine_leaves_the_times_of_the_job_as_they_are(
+    scene: Scene, store: SQLiteStore, damage: Callable[..., None]
+) -> None:
+    row = scene.add()
+    damage("UPDATE jobs SET pause = 'of a newer format'")
+    quarantine(scene)
+    damage("UPDATE jobs SET pause = NULL, quarantine = NULL")
+
+    again = scene.load()
+    assert (again.watermark, again.next_at, again.next_due) == (row.watermark, row.next_at, row.next_due)
+
+
+def test_a_job_that_could_not_be_read_when_it_was_removed_is_found_by_its_tags_no_more(
+    scene: Scene, store: SQLiteStore, damage: Callable[..., None]
+) -> None:
+    scene.add(tags={"etl"})
+    damage("UPDATE specs SET spec = 'nonsense'")
+    store.remove(scene.load(), now=NOON)
+    scene.add(tags={"etl"})
+
+    assert len(store.jobs(JobFilter(NAMESPACE, tag="etl"), limit=9, cursor=None)) == 1
+
+
+@pytest.mark.parametrize("note", ["\ud800", ["no", "text"], Hostile])
+def test_whatever_a_target_says_of_its_progress_can_be_written(note: Any, scene: Scene, store: SQLiteStore) -> None:
+    scene.add()
+    claimed = scene.start()
+    said: Any = Hostile() if note is Hostile else note
+    assert store.report(claimed.run.id, claimed.fence, 0.5, said)
+
+    assert isinstance(scene.run(claimed.run.id).progress_note, str)
+    assert scene.finish(claimed, RunStatus.SKIPPED, reason="\udfff")

@@ -217,7 +217,8 @@ class Claimant:
                     raise ValueError(f"its job cannot be read: {declaration.unreadable}")
             except (ValueError, KeyError, TypeError, OverflowError) as error:
                 reason = plain_text(f"it cannot be started: {error}"[:LONGEST_REASON])
-                unreadable.update(*self._connection.execute(HOLD, (reason, row[0])).fetchall())
+                jobs_of_it = self._connection.execute(HOLD, (reason, row[0])).fetchall()
+                unreadable.update(pk for (pk,) in jobs_of_it if type(pk) is int)
                 continue
             found[row[0]] = run, declaration.spec
         come_forward(self._connection, unreadable)

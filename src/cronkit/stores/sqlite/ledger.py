@@ -13,7 +13,7 @@ from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import RunFilter
 from cronkit.stores.sqlite.database import Connection, Database
 from cronkit.stores.sqlite.moments import to_micros
-from cronkit.stores.sqlite.run_rows import RUN, RUNS_BY_SEQUENCE, STATUSES, read_snapshot
+from cronkit.stores.sqlite.run_rows import MOST, RUN, RUNS_BY_SEQUENCE, STATUSES, read_snapshot
 from cronkit.stores.sqlite.schema import BLOCK
 
 ALL_TIME = -(2**63), 2**63 - 1
@@ -34,18 +34,21 @@ SELECT sequence FROM runs WHERE job = :job AND place IS NOT NULL AND status = 'r
 LIVES = """
 SELECT pk FROM jobs WHERE namespace = :namespace AND id = :id AND removed_at IS NULL
 UNION ALL SELECT pk FROM jobs WHERE namespace = :namespace AND id = :id AND removed_at IS NOT NULL"""
-FIRST_BLOCK = "SELECT block FROM spans WHERE latest >= ? ORDER BY block LIMIT 1"
-LAST_BLOCK = "SELECT block FROM spans WHERE earliest < ? ORDER BY block DESC LIMIT 1"
+FIRST_BLOCK = "SELECT block FROM spans WHERE block >= 0 AND latest >= ? ORDER BY block LIMIT 1"
+LAST_BLOCK = f"SELECT block FROM spans WHERE block < {MOST // BLOCK} AND earliest < ? ORDER BY block DESC LIMIT 1"
 
-COUNTS = """
+COUNTS = f"""
 SELECT status, count(*) FROM runs WHERE namespace = :namespace AND status <> 'running' GROUP BY status
 UNION ALL SELECT status, count(*) FROM runs WHERE held = 1 AND status = 'running' AND namespace = :namespace
-UNION ALL SELECT status, sum(count - 1) FROM runs WHERE namespace = :namespace AND count > 1 GROUP BY status"""
-COUNTS_OF_JOB = """
+UNION ALL
+SELECT status, sum(count - 1) FROM runs
+WHERE namespace = :namespace AND count > 1 AND count < {MOST} GROUP BY status"""
+COUNTS_OF_JOB = f"""
 SELECT status, count(*) FROM runs WHERE job = :job AND status <> 'running' GROUP BY status
 UNION ALL SELECT status, count(*) FROM runs WHERE job = :job AND place IS NOT NULL AND status = 'running'
 UNION ALL
-SELECT status, sum(count - 1) FROM runs WHERE namespace = :namespace AND job = :job AND count > 1 GROUP BY status"""
+SELECT status, sum(count - 1) FROM runs
+WHERE namespace = :namespace AND job = :job AND count > 1 AND count < {MOST} GROUP BY status"""
 
 
 class SQLiteLedger:

@@ -65,7 +65,7 @@ class SQLiteRetention:
         for (namespace,) in connection.execute(NAMESPACES).fetchall():
             for status in TERMINAL:
                 rows = connection.execute(OLDEST, (namespace, status._value_, newest, limit))
-                gone += [each for each, ended in rows if each <= beyond or (ended is not None and ended < too_old)]
+                gone += [each for each, ended in rows if each <= beyond or (type(ended) is int and ended < too_old)]
         return sorted(gone)[:limit]
 
     def purge(self, namespace: str, job_id: str) -> int:

@@ -41,7 +41,7 @@ def read_run(row: Row) -> RunRow:
     for number in row[14:18]:
         if type(number) is not int or not 0 <= number < MOST:
             raise ValueError(f"{number!r:.40} is no count")
-    if type(row[1]) is not str or type(row[4]) is not str:
+    if type(row[1]) is not str or type(row[2]) is not int or type(row[4]) is not str:
         raise ValueError("its id or its job is lost")
     run: RunRow = object.__new__(RunRow)  # half of what __init__ and setting it all again would take
     run.sequence, run.id = row[0], row[1]
