@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -172,10 +173,9 @@ SECOND = Migration(
 
 def upgrade(path: Path, migration: Migration) -> None:
     """What newer software does when it opens the file."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    migrate(connection, path, (*MIGRATIONS, migration))
-    migrate(connection, path, (*MIGRATIONS, migration))
-    connection.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, path, (*MIGRATIONS, migration))
+        migrate(connection, path, (*MIGRATIONS, migration))
 
 
 def test_a_file_is_brought_to_the_next_version_with_what_is_in_it(path: Path, store: SQLiteStore) -> None:
