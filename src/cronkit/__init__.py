@@ -26,7 +26,7 @@ from cronkit.jobs.policies import Defaults, Missed, OnCrash, Overlap, Retry
 from cronkit.jobs.run import Run
 from cronkit.jobs.status import RunStatus
 from cronkit.jobs.storable import storable
-from cronkit.scheduler import AsyncScheduler, Scheduler
+from cronkit.scheduler import AsyncScheduler, JobRequest, OptionChange, Plan, Scheduler
 from cronkit.scheduler.handle import RunHandle
 from cronkit.scheduler.options import JobOptions
 from cronkit.schedules import (
@@ -62,12 +62,15 @@ __all__ = [
     "JobExistsError",
     "JobNotFoundError",
     "JobOptions",
+    "JobRequest",
     "LifecycleError",
     "Manual",
     "MemoryStore",
     "Missed",
     "OnCrash",
+    "OptionChange",
     "Overlap",
+    "Plan",
     "Retry",
     "RetryLater",
     "Run",

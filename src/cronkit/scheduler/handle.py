@@ -60,8 +60,15 @@ class RunWaiters:
                     callbacks.remove(callback)
                 if not callbacks:
                     self._waiting.pop(run_id, None)
+                self._leave_if_idle()
 
         return forget
+
+    def _leave_if_idle(self) -> None:
+        """Ask the store for nothing while nobody waits; called under the lock."""
+        if not self._waiting and self._unsubscribe is not None:
+            unsubscribe, self._unsubscribe = self._unsubscribe, None
+            unsubscribe()
 
     def _notice(self, change: Change, run_id: str | None) -> None:
         if change is Change.ELSEWHERE:

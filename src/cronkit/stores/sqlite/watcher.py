@@ -57,7 +57,7 @@ class _Watch:
             if self.is_over:
                 return
             try:
-                has_changed = self._has_changed()
+                has_changed = self._has_changed() or self._is_away  # what was written meanwhile was not seen
                 self._is_away = False
             except Exception as error:
                 has_changed = False
