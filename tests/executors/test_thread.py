@@ -226,6 +226,47 @@ def test_the_threads_end_with_a_shutdown(reports: Reports) -> None:
     assert not thread.is_alive()
 
 
+def test_functions_that_wait_for_each_other_have_a_thread_each(reports: Reports) -> None:
+    executor, meeting = ThreadExecutor(5), threading.Barrier(5)
+    executor.start()
+    for _ in range(3):  # on new threads, then on idle ones
+        attempts = [attempt_at(lambda: meeting.wait(PATIENCE)) for _ in range(5)]
+        for attempt in attempts:
+            executor.submit(attempt, reports)
+        assert sorted(reports.of(attempt).value for attempt in attempts) == [0, 1, 2, 3, 4]
+    executor.shutdown(PATIENTLY)
+
+
+def test_functions_that_return_at_once_are_run_by_few_of_the_threads(reports: Reports) -> None:
+    executor = ThreadExecutor(50, name="few")
+    executor.start()
+    for _ in range(50):
+        attempt = attempt_at(threading.get_ident)
+        executor.submit(attempt, reports)
+        reports.of(attempt)
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("few-")]
+    executor.shutdown(PATIENTLY)
+    assert len(threads) <= 10
+
+
+def test_no_attempt_is_left_behind_however_submissions_and_threads_meet(reports: Reports) -> None:
+    executor = ThreadExecutor(4)
+    executor.start()
+    attempts = [attempt_at(lambda: None) for _ in range(1_000)]
+
+    def submit(part: int) -> None:
+        for attempt in attempts[part::3]:
+            executor.submit(attempt, reports)
+
+    submitters = [threading.Thread(target=submit, args=(part,)) for part in range(3)]
+    for submitter in submitters:
+        submitter.start()
+    for submitter in submitters:
+        submitter.join()
+    assert [reports.of(attempt).status for attempt in attempts] == [RunStatus.SUCCEEDED] * 1_000
+    assert executor.shutdown(PATIENTLY) == 0
+
+
 def test_it_can_be_started_again(reports: Reports) -> None:
     executor = ThreadExecutor(1)
     executor.start()

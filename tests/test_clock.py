@@ -1,0 +1,74 @@
+"""The alarm: no ring is lost, whoever rings and whenever."""
+
+import threading
+from collections import deque
+
+from cronkit.clock import Alarm
+
+PATIENCE = 10.0
+"""Seconds after which a test that waits for another thread gives up; they pass only where it fails."""
+
+
+def test_a_ring_while_nobody_sleeps_is_kept_for_the_next_wait() -> None:
+    alarm = Alarm()
+    alarm.ring()
+    assert alarm.wait(0)
+
+
+def test_several_rings_are_one() -> None:
+    alarm = Alarm()
+    alarm.ring()
+    alarm.ring()
+    assert alarm.wait(0)
+    assert not alarm.wait(0)
+
+
+def test_a_ring_after_a_wait_wakes_the_next_one() -> None:
+    alarm = Alarm()
+    for _ in range(2):
+        alarm.ring()
+        assert alarm.wait(0)
+
+
+def test_a_wait_that_nobody_ends_says_so() -> None:
+    assert not Alarm().wait(0)
+    assert not Alarm().wait(-1)
+
+
+def test_it_tells_whether_the_next_wait_will_return_at_once() -> None:
+    alarm = Alarm()
+    assert not alarm.is_rung
+    alarm.ring()
+    assert alarm.is_rung
+    alarm.wait(0)
+    assert not alarm.is_rung
+
+
+def test_a_sleeper_is_woken_from_another_thread() -> None:
+    alarm, woken = Alarm(), deque[bool]()
+    sleeper = threading.Thread(target=lambda: woken.append(alarm.wait(PATIENCE)))
+    sleeper.start()
+    alarm.ring()
+    sleeper.join()
+    assert list(woken) == [True]
+
+
+def test_what_several_threads_did_before_they_rang_is_seen_by_whoever_wakes() -> None:
+    alarm, done, seen = Alarm(), deque[int](), 0
+    each, threads = 2_000, 3
+
+    def ring() -> None:
+        for number in range(each):
+            done.append(number)
+            alarm.ring()
+
+    ringers = [threading.Thread(target=ring) for _ in range(threads)]
+    for ringer in ringers:
+        ringer.start()
+    while seen < each * threads:
+        assert alarm.wait(PATIENCE), f"{len(done)} were done and not told of"
+        while done:
+            done.popleft()
+            seen += 1
+    for ringer in ringers:
+        ringer.join()
