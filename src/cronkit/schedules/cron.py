@@ -59,7 +59,7 @@ class Cron(ZonedSchedule):
     ) -> None:
         if unknown:
             raise _no_parameter(next(iter(unknown)))
-        if dialect != "default" or dst != "vixie" or seed is not None:
+        if dialect != "default" or dst != "vixie" or (seed is not None and type(seed) is not str):
             dialect, dst, seed = _read_options(dialect, dst, seed)
         self._text, prefix, self._readings, interval_like = read_expression(text, DIALECTS[dialect], seed)
         self._dialect = dialect
