@@ -3,10 +3,12 @@
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -42,6 +44,16 @@ def wait_until(condition: Callable[[], Any], what: str, patience: float = PATIEN
         time.sleep(0.01)
 
 
+_process_table = threading.Lock()
+"""``multiprocessing`` looks after ended processes in each start too, and of two threads that look one sees nothing."""
+
+
+def _wait_for_end(process: BaseProcess) -> None:
+    wait([process.sentinel], PATIENCE)
+    with _process_table:
+        process.join(0)
+
+
 class Herd:
     """Processes that share one file."""
 
@@ -68,7 +80,8 @@ class Herd:
         name = f"n{self._started}"
         told = replace(self.settings, **{"name": name, **settings})
         process = self._context.Process(target=main, args=(told, run), name=name, daemon=True)
-        process.start()
+        with _process_table:
+            process.start()
         self.nodes[name] = process
         return name
 
@@ -93,7 +106,7 @@ class Herd:
     def kill(self, name: str) -> None:
         """End a node as a power cut would."""
         self.send(name, signal.SIGKILL)
-        self.nodes.pop(name).join()
+        _wait_for_end(self.nodes.pop(name))
 
     @contextmanager
     def stopped(self, name: str) -> Iterator[None]:
@@ -108,13 +121,13 @@ class Herd:
         """Let a node drain and end; fails if it does not."""
         process = self.nodes.pop(name)
         process.terminate()
-        process.join(PATIENCE)
+        _wait_for_end(process)
         assert process.exitcode == 0, f"{name} ended with {process.exitcode}: {self.output(name)}"
 
     def wait_for_death(self, name: str) -> None:
         """Wait for a node that kills itself."""
         process = self.nodes.pop(name)
-        process.join(PATIENCE)
+        _wait_for_end(process)
         self.note(name, signal.SIGKILL)
         assert process.exitcode == -signal.SIGKILL, f"{name} ended with {process.exitcode}: {self.output(name)}"
 
@@ -155,7 +168,7 @@ class Herd:
         for process in self.nodes.values():
             with suppress(ProcessLookupError):
                 process.kill()
-            process.join()
+            _wait_for_end(process)
         self.nodes.clear()
         self.client.store.close()
 
