@@ -247,7 +247,6 @@ def test_without_the_lease_the_audit_fails(stage: Callable[..., Stage]) -> None:
     assert any("which nobody had disturbed" in fault for fault in a_long_run(stage(NoLease)))
 
 
-@pytest.mark.xfail(reason="it claims under a lease of 30 s, whatever its own is", strict=True)
 def test_what_a_forgotten_node_claims_is_lost_with_its_lease(stage: Callable[..., Stage]) -> None:
     """A node stands still, is forgotten, wakes up, claims before it renews, and dies."""
     scene = stage()
