@@ -28,11 +28,18 @@ from cronkit.jobs.storable import Storable, storable_class, storable_named
 
 MAX_SIZE = 1_048_576
 """How many characters of text one encoded value may have: 1 MiB."""
+TOO_LONG = f"is longer than {MAX_SIZE:,} characters as text: keep it in a file or a table, and pass its name or id"
+"""What an error says of a longer one."""
 MAX_DEPTH = 100
 """How many containers may lie within each other."""
 
 _PLAIN_INT_BITS = 2048
 """Longer ones are written in base 16: Python refuses decimal digits beyond a limit that can be set as low as 640."""
+_PLAIN_LENGTH = 600
+"""At most how long a text that `plain_text` gives: no number in it has as many bits as the above."""
+_PLAIN_KEYS = frozenset({str})
+_PLAIN_VALUES = frozenset({str, int, bool, NoneType})
+_encode_plain = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _SPLIT_SURROGATES = re.compile("[\ud800-\udbff](?=[\udc00-\udfff])")
 """Two lone surrogates that JSON would join to one character."""
 _ELEMENT, _KEY = BareStep("{an element}"), BareStep("{a key}")
@@ -49,10 +56,15 @@ def encode_value(value: Any, where: str = "value", *, canonical: bool = False) -
     """
     if value is None:
         return "null"
-    if type(value) is dict and not value:
-        return "{}"
+    if type(value) is dict and (text := plain_text(value)) is not None and not (canonical and len(value) > 1):
+        return text
     writer = _Writer(where, canonical)
     return writer.whole(lambda: writer.text(value))
+
+
+def encode_text(value: str) -> str:
+    """As `encode_value`, for a str: 0.1 us rather than 1."""
+    return quote(value) if value.isascii() else encode_value(value)
 
 
 def encode_fields(fields: Mapping[str, Any], *, canonical: bool = False) -> str:
@@ -63,6 +75,22 @@ def encode_fields(fields: Mapping[str, Any], *, canonical: bool = False) -> str:
     """
     writer = _Writer("", canonical)
     return writer.whole(lambda: writer.items(fields, map(_field_step, fields)))
+
+
+def plain_text(value: dict[Any, Any]) -> str | None:
+    """The text of a small dict of nothing but texts and whole numbers, as `encode_value` writes it; None for any other.
+
+    Most arguments and every crontab are such: 0.9 us rather than 1.7 for an argument, 1.7 rather than 2.8 for a
+    crontab.
+    """
+    try:
+        if not (_PLAIN_VALUES.issuperset(map(type, value.values())) and _PLAIN_KEYS.issuperset(map(type, value))):
+            return None
+        text = _encode_plain(value)
+    except (ValueError, RuntimeError):  # a number of more digits than Python writes; another thread changes the dict
+        return None
+    # A tag, or half a surrogate, or what looks like one, takes more than this to tell; so does a long number.
+    return text if len(text) <= _PLAIN_LENGTH and "$" not in text and "\\ud" not in text else None
 
 
 def decode_value(text: str) -> Any:
@@ -148,9 +176,7 @@ class _Writer:
         return ConfigurationError(f"{describe_path(self.where, self.path)} {why}")
 
     def too_long(self) -> ConfigurationError:
-        return self.refused(
-            f"is longer than {MAX_SIZE:,} characters as text: keep it in a file or a table, and pass its name or id"
-        )
+        return self.refused(TOO_LONG)
 
 
 @cache

@@ -12,7 +12,16 @@ from hashlib import sha256
 from typing import Any
 
 from cronkit.errors import ConfigurationError, ScheduleError, UnreadableError
-from cronkit.jobs.codec import decode_value, encode_fields, read_zone
+from cronkit.jobs.codec import (
+    MAX_SIZE,
+    TOO_LONG,
+    decode_value,
+    encode_fields,
+    encode_text,
+    encode_value,
+    plain_text,
+    read_zone,
+)
 from cronkit.jobs.job import JobSpec, Pause
 from cronkit.jobs.policies import LIBRARY_DEFAULTS, Missed, MissedKind, OnCrash, Overlap, Policies, Retry
 from cronkit.jobs.refusals import describe_error
@@ -66,32 +75,46 @@ def fingerprint(spec: JobSpec) -> str:
 
 
 def _spec_text(spec: JobSpec, canonical: bool) -> str:
-    document: dict[str, Any] = {}
+    """The texts of the fields, in the order of their names: a third of what encoding them as one value takes."""
+    texts: list[str] = []
     if spec.args:
-        document["args"] = list(spec.args)
+        texts.append(_values_text(spec, "args", list(spec.args), canonical))
     if spec.description is not None:
-        document["description"] = _plain(spec.description, "description")
-    document["executor"] = _plain(spec.executor, "executor")
-    document["id"] = _plain(spec.id, "id")
+        texts.append(_field_text("description", spec.description))
+    texts.append(_field_text("executor", spec.executor))
+    texts.append(_field_text("id", spec.id))
     if spec.kwargs:
-        document["kwargs"] = dict(spec.kwargs)
+        texts.append(_values_text(spec, "kwargs", dict(spec.kwargs), canonical))
     if spec.metadata:
-        document["metadata"] = dict(spec.metadata)
+        texts.append(_values_text(spec, "metadata", dict(spec.metadata), canonical))
     if spec.name is not None:
-        document["name"] = _plain(spec.name, "name")
+        texts.append(_field_text("name", spec.name))
     if spec.owner is not None:
-        document["owner"] = _plain(spec.owner, "owner")
-    if spec.policies is not LIBRARY_DEFAULTS and (policies := policies_to_json(spec.policies)):
-        document["policies"] = policies
-    document["schedule"] = schedule_to_json(spec.schedule)
+        texts.append(_field_text("owner", spec.owner))
+    if spec.policies is not LIBRARY_DEFAULTS and (policies := policies_text(spec.policies)) != "{}":
+        texts.append(f'"policies":{policies}')
+    texts.append(f'"schedule":{schedule_text(spec.schedule)}')
     if spec.tags:
-        document["tags"] = sorted(_plain(tag, "tags") for tag in spec.tags)
-    document["target"] = _plain(spec.target, "target")
-    document["v"] = FORMAT
+        texts.append(f'"tags":{encode_value(sorted(_plain(tag, "tags") for tag in spec.tags), "tags")}')
+    texts.append(_field_text("target", spec.target))
+    texts.append(f'"v":{FORMAT}')
+    text = f"{{{','.join(texts)}}}"
+    if len(text) > MAX_SIZE:
+        raise ConfigurationError(f"job {spec.id!r}: its declaration {TOO_LONG}")
+    return text
+
+
+def _values_text(spec: JobSpec, name: str, value: Any, canonical: bool) -> str:
+    if type(value) is dict and not (canonical and len(value) > 1) and (text := plain_text(value)) is not None:
+        return f'"{name}":{text}'
     try:
-        return encode_fields(document, canonical=canonical)
+        return encode_fields({name: value}, canonical=canonical)[1:-1]
     except ConfigurationError as error:
         raise ConfigurationError(f"job {spec.id!r}: {error}") from None
+
+
+def _field_text(name: str, text: str) -> str:
+    return f'"{name}":{encode_text(_plain(text, name))}'
 
 
 # Schedules
@@ -115,6 +138,25 @@ def schedule_to_json(schedule: Schedule) -> dict[str, Any]:
     except (ScheduleError, UnreadableError) as error:  # a zone without a name, or one that no other process knows
         raise ConfigurationError(f"the schedule {schedule} cannot be stored: {error}") from None
     return document
+
+
+def schedule_text(schedule: Schedule) -> str:
+    """A schedule as text, raising as `schedule_to_json`. The newest is kept: a job's spec and its history share it."""
+    global _newest_schedule
+    known, text = _newest_schedule
+    if known is not schedule:
+        text = encode_value(schedule_to_json(schedule))
+        _newest_schedule = schedule, text
+    return text
+
+
+_newest_schedule: tuple[Schedule | None, str] = (None, "")
+
+
+def check_schedule(schedule: Schedule) -> None:
+    """Refuse a schedule as `schedule_to_json` does; nothing is wrong with one of cronkit's own in UTC."""
+    if type(schedule) not in _SCHEDULES or getattr(schedule, "tz", None) is not UTC:
+        schedule_to_json(schedule)
 
 
 def schedule_from_json(value: Any) -> Schedule:
@@ -144,6 +186,19 @@ def policies_to_json(policies: Policies) -> dict[str, Any]:
         ConfigurationError: a duration in them is not more than zero.
     """
     return _changed(policies, LIBRARY_DEFAULTS)
+
+
+def policies_text(policies: Policies) -> str:
+    """Policies as text, raising as `policies_to_json`. The newest is kept, for many jobs share it."""
+    global _newest_policies
+    known, text = _newest_policies
+    if known is not policies:
+        text = encode_value(policies_to_json(policies))
+        _newest_policies = policies, text
+    return text
+
+
+_newest_policies: tuple[Policies, str] = (LIBRARY_DEFAULTS, "{}")
 
 
 def policies_from_json(value: Any) -> Policies:

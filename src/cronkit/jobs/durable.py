@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from cronkit.errors import ConfigurationError
-from cronkit.jobs.codec import encode_fields
-from cronkit.jobs.documents import schedule_to_json
+from cronkit.jobs.codec import encode_fields, plain_text
+from cronkit.jobs.documents import check_schedule
 from cronkit.jobs.job import JobSpec
 from cronkit.jobs.target import Target, unwrap
 
@@ -33,8 +33,9 @@ def check_storable(spec: JobSpec, target: Target | None) -> None:
         if why is not None:
             raise ConfigurationError(f"job {spec.id!r}: target {target.name!r} is {why}")
     try:
-        schedule_to_json(spec.schedule)
-        if spec.args or spec.kwargs or spec.metadata:
+        check_schedule(spec.schedule)
+        is_plain = not spec.args and not spec.metadata and plain_text(dict(spec.kwargs)) is not None
+        if not is_plain:  # 5 us, of the 35 that a durable add takes without the disk
             encode_fields({"args": list(spec.args), "kwargs": dict(spec.kwargs), "metadata": dict(spec.metadata)})
     except ConfigurationError as error:
         raise ConfigurationError(f"job {spec.id!r}: {error}") from None

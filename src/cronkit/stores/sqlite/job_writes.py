@@ -1,23 +1,20 @@
 """What is written of a job when somebody adds or changes it: its row, its declaration, its tags, its history."""
 
 import json
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from functools import lru_cache
-from typing import cast
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from cronkit.errors import UnreadableError
-from cronkit.jobs.codec import decode_value, encode_value
+from cronkit.jobs.codec import decode_value
 from cronkit.jobs.documents import (
     pause_to_text,
     policies_from_json,
-    policies_to_json,
+    policies_text,
     schedule_from_json,
-    schedule_to_json,
+    schedule_text,
 )
 from cronkit.jobs.job import HISTORY_LIMIT, JobRow, Revision
 from cronkit.jobs.keys import JobKey
-from cronkit.jobs.policies import Policies
-from cronkit.schedules import Manual, Schedule
+from cronkit.schedules import Manual
 from cronkit.stores.sqlite.database import Connection
 from cronkit.stores.sqlite.declarations import PUT_SPEC, Texts
 from cronkit.stores.sqlite.job_rows import Row
@@ -83,21 +80,11 @@ def revision_texts(revisions: Iterable[Revision]) -> list[RevisionTexts]:
             to_micros(each.at),
             each.action,
             each.by,
-            _schedule_text(cast(Hashable, each.schedule)),
-            _policies_text(each.policies),
+            schedule_text(each.schedule),
+            policies_text(each.policies),
         )
         for each in revisions
     ]
-
-
-@lru_cache(maxsize=256)
-def _schedule_text(schedule: Hashable) -> str:
-    return encode_value(schedule_to_json(cast(Schedule, schedule)))
-
-
-@lru_cache(maxsize=256)
-def _policies_text(policies: Policies) -> str:
-    return encode_value(policies_to_json(policies))
 
 
 def write_new(connection: Connection, jobs: Sequence[NewJob]) -> list[int]:
@@ -108,7 +95,8 @@ def write_new(connection: Connection, jobs: Sequence[NewJob]) -> list[int]:
     connection.executemany(INSERT_JOB, [new.row(pk) for pk, new in pairs])
     connection.executemany(PUT_SPEC, [(pk, *new.texts) for pk, new in pairs])
     for pk, new in pairs:
-        write_tags(connection, new.job.key._replace(generation=pk), new.job.spec.tags)
+        if new.job.spec.tags:
+            write_tags(connection, new.job.key._replace(generation=pk), new.job.spec.tags)
     connection.executemany(PUT_REVISION, [(pk, *revision) for pk, new in pairs for revision in new.revisions])
     return pks
 
@@ -125,10 +113,11 @@ def taken_ids(connection: Connection, jobs: Iterable[JobRow]) -> set[tuple[str, 
     }
 
 
-def write_tags(connection: Connection, key: JobKey, tags: Iterable[str], gone: Iterable[str] = ()) -> None:
+def write_tags(connection: Connection, key: JobKey, tags: Collection[str], gone: Collection[str] = ()) -> None:
     """Let a job be found by its tags, and by those that are gone no more."""
     namespace, job_id, pk = key
-    connection.executemany(DROP_TAGS, [(namespace, tag, job_id, pk) for tag in gone])
+    if gone:
+        connection.executemany(DROP_TAGS, [(namespace, tag, job_id, pk) for tag in gone])
     connection.executemany(PUT_TAG, [(namespace, tag, job_id, pk) for tag in tags])
 
 
