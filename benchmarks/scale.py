@@ -58,7 +58,7 @@ def build_runs(path: str, runs: str) -> Figures:
     """A ledger of runs, each a record of its own: of a few jobs in turn, missed and coalesced in turn."""
     from cronkit.engine.planner import refused
     from cronkit.jobs.status import RunStatus
-    from cronkit.stores.protocol import Advance
+    from cronkit.stores.protocol import Advance, Reach
 
     scheduler = scheduler_on(path)
     now = datetime.now(UTC).replace(microsecond=0)
@@ -75,7 +75,7 @@ def build_runs(path: str, runs: str) -> Figures:
                 moment = now - timedelta(seconds=share - count)
                 births.append(refused(job, kinds[count % 2], moment, moment, 1, f"number {count}", now, new_id))
             advances.append(Advance(job, job.watermark, job.next_at, job.next_due, births))
-        store.claim(advances, now, "builder", {}, frozenset())
+        store.claim(advances, now, "builder", {}, Reach("default", ()))
     store.close()
     return {"seconds": time.perf_counter() - began, "bytes": Path(path).stat().st_size}
 

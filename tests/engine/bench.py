@@ -80,6 +80,7 @@ class Bench:
             bus=bus,
             clock=self.clock,
             node="node",
+            namespace="default",
             new_id=new_ids(),
             lease=timedelta(seconds=30),
             renew_every=timedelta(seconds=10),

@@ -12,10 +12,11 @@ from cronkit.events import LeaseLost
 from cronkit.jobs.outcome import cancelled, succeeded
 from cronkit.jobs.status import RunStatus
 from cronkit.stores import MemoryStore
-from cronkit.stores.protocol import Claim
+from cronkit.stores.protocol import Claim, Reach
 from tests.engine.bench import Bench
 
 LEASE = timedelta(seconds=30)
+REACH = Reach("default", {"target"})
 
 
 @pytest.fixture(autouse=True)
@@ -99,8 +100,8 @@ def neighbour() -> tuple[Bench, str]:
     bench.add("now")
     now, store = bench.clock.now(), bench.store
     store.renew("another", {}, LEASE, now)
-    (job,) = store.due_jobs(now, 1, {"target"})
-    (claimed,) = store.claim([plan_due(job, now, lambda: "run")], now, "another", {"default": 1}, {"target"}).runs
+    (job,) = store.due_jobs(now, 1, REACH).jobs
+    (claimed,) = store.claim([plan_due(job, now, lambda: "run")], now, "another", {"default": 1}, REACH).runs
     return bench, claimed.run.id
 
 
@@ -162,8 +163,8 @@ def test_a_run_that_the_node_has_forgotten_is_taken_back() -> None:
     bench.step()
     bench.add("now")
     now, store = bench.clock.now(), bench.store
-    (job,) = store.due_jobs(now, 1, {"target"})
-    store.claim([plan_due(job, now, lambda: "run")], now, bench.engine.node, {"default": 1}, {"target"})
+    (job,) = store.due_jobs(now, 1, REACH).jobs
+    store.claim([plan_due(job, now, lambda: "run")], now, bench.engine.node, {"default": 1}, REACH)
     for _ in range(6):
         bench.step(seconds=10)
     assert bench.running == ["run"]

@@ -91,7 +91,7 @@ class SteppedStore(ShiftedStore):
     def due_jobs(self, *arguments: Any) -> Any:
         """Read what is due."""
         due = super().due_jobs(*arguments)
-        if getattr(due, "jobs", due):
+        if due.jobs:
             reach(Step.DUE_READ)
         return due
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from cronkit import Scheduler
 from cronkit.stores import JobStore, MemoryStore, SQLiteStore
+from cronkit.stores.protocol import Reach
 from tests.scheduler.faces import HandClock
 
 Declare = Callable[[Scheduler], object]
@@ -56,7 +57,10 @@ class Home:
     def due(self, scheduler: Scheduler) -> list[str]:
         """The jobs that a node of this scheduler would run now."""
         targets = scheduler._parts.registry.targets
-        return [job.key.id for job in scheduler._parts.store.due_jobs(self.clock.now(), 100, targets)]
+        return [
+            job.key.id
+            for job in scheduler._parts.store.due_jobs(self.clock.now(), 100, Reach(scheduler.namespace, targets)).jobs
+        ]
 
     def close(self) -> None:
         """Close every file."""

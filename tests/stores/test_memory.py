@@ -14,7 +14,7 @@ from cronkit.jobs.status import RunStatus
 from cronkit.stores import JobStore, MemoryStore
 from cronkit.stores.protocol import RunFilter, Scope
 from cronkit.testing.store_suite import StoreSuite
-from cronkit.testing.store_suite.scene import EVERY, NAMESPACE, TARGETS, Scene, after
+from cronkit.testing.store_suite.scene import EVERY, NAMESPACE, REACH, Scene, after
 
 
 class TestMemoryStore(StoreSuite):
@@ -205,7 +205,7 @@ def test_what_waits_is_found_among_much_that_waits_no_longer() -> None:
         row.next_at = row.next_due = after(days=1, minutes=-number)
         scene.store.save(row)
 
-    due = scene.store.due_jobs(after(days=1), 1000, TARGETS)
+    due = scene.store.due_jobs(after(days=1), 1000, REACH).jobs
     assert [job.key.id for job in due] == [f"job-{number}" for number in reversed(range(300))]
 
 

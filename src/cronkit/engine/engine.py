@@ -24,7 +24,7 @@ from cronkit.jobs.job import JobRow
 from cronkit.jobs.outcome import Outcome, raised, timed_out
 from cronkit.jobs.registry import Registry
 from cronkit.jobs.status import RunStatus
-from cronkit.stores.protocol import Advance, Change, Claimed, JobStore
+from cronkit.stores.protocol import Advance, Change, Claimed, JobStore, Reach
 
 logger = logging.getLogger("cronkit.engine")
 
@@ -60,6 +60,7 @@ class Engine:
         bus: EventBus,
         clock: Clock,
         node: str,
+        namespace: str,
         new_id: NewId,
         lease: timedelta,
         renew_every: timedelta,
@@ -75,6 +76,7 @@ class Engine:
         self._store = store
         self._executors = executors
         self._targets = registry.targets
+        self._reach = Reach(namespace, registry.targets)
         self._clock = clock
         self._new_id = new_id
         self._renew_every = renew_every
@@ -187,7 +189,7 @@ class Engine:
         """Prepare, a moment before, for a step at ``at``; it does nothing else, and no step needs it."""
         if self._claiming:
             try:
-                self._foresight.look(at, self._targets)
+                self._foresight.look(at, self._reach)
             except Exception as error:
                 logger.debug("what is due at %s could not be planned ahead; the step will say why: %r", at, error)
 
@@ -340,10 +342,10 @@ class Engine:
             self._dispatch(self._reread(), now)
         advances = self._foresight.take(now)
         if not advances:
-            due = self._store.due_jobs(now, BATCH, self._targets)
-            advances = [self._advance(job, now) for job in due]
+            at, due = self._store.due_jobs(now, BATCH, self._reach)
+            advances = [self._advance(job, at) for job in due]
         self._is_unsure, node = True, self.node  # until the reply is here
-        born, claimed = self._store.claim(advances, now, node, self._free, self._targets)
+        born, claimed = self._store.claim(advances, now, node, self._free, self._reach)
         self._is_unsure = False
         if node != self.node:  # the lease was lost meanwhile, and so were these
             claimed = []
@@ -403,7 +405,7 @@ class Engine:
         if self._is_pruning:
             wakes.append(now)
         if self._claiming:
-            wake = self._store.next_wake(self._free, self._targets)
+            wake = self._store.next_wake(self._free, self._reach)
             if wake is not None:
                 wakes.append(wake)
         return min(wakes, default=None)

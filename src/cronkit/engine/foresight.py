@@ -1,10 +1,9 @@
 """Plans what is due next a moment before it is due, so that it has then only to be claimed and handed over."""
 
-from collections.abc import Collection
 from datetime import datetime
 
 from cronkit.engine.planner import NewId, is_timeless, plan_due
-from cronkit.stores.protocol import Advance, JobStore
+from cronkit.stores.protocol import Advance, JobStore, Reach
 
 MOST = 100
 """At most how many jobs are planned ahead: the first to start of a larger batch; the rest take longer than that."""
@@ -24,12 +23,12 @@ class Foresight:
         self._at: datetime | None = None
         self._advances: list[Advance] = []
 
-    def look(self, at: datetime, targets: Collection[str]) -> None:
+    def look(self, at: datetime, reach: Reach) -> None:
         """Plan what will be due at ``at``."""
         self._at = None
-        due = self._store.due_jobs(at, MOST, targets)
-        if all(map(is_timeless, due)):
-            self._advances = [plan_due(job, at, self._new_id) for job in due]
+        due = self._store.due_jobs(at, MOST, reach)
+        if all(map(is_timeless, due.jobs)):
+            self._advances = [plan_due(job, due.at, self._new_id) for job in due.jobs]
             self._at = at
 
     def take(self, now: datetime) -> list[Advance]:

@@ -11,13 +11,15 @@ from cronkit.stores.protocol import JobStore
 
 logger = logging.getLogger("cronkit.engine")
 
+SAFE = 0.9
+"""The part of a lease for which its holder trusts it: what it stops then has stopped when others may start it."""
 RETRIES = 20
 """How often, within a lease, a renewal that failed is tried again."""
 
 
 class Lease:
-    """Held from one renewal for ``length``, as measured on the monotonic clock from before the renewal began: never
-    longer than the store counts it."""
+    """Held from one renewal for nearly ``length``, as measured on the monotonic clock from before the renewal began:
+    never as long as the store counts it."""
 
     def __init__(
         self, store: JobStore, clock: Clock, node: str, length: timedelta, in_flight: dict[str, Attempt]
@@ -52,7 +54,7 @@ class Lease:
         begun, now = self._clock.monotonic(), self._clock.now()
         fences = {run_id: attempt.fence for run_id, attempt in held.items()}
         lost = self._store.renew(self.node, fences, self.length, now)
-        self._ends_at = begun + self.length.total_seconds()
+        self._ends_at = begun + SAFE * self.length.total_seconds()
         self._renew_former(now)
         return [held[run_id] for run_id in lost]
 

@@ -37,6 +37,7 @@ LISTENERS_GRACE = timedelta(seconds=5)
 class Parts:
     """What a scheduler is made of; simulation replaces it as a whole. A runtime owns none of it."""
 
+    namespace: str
     store: JobStore
     waiters: RunWaiters
     executors: Mapping[str, Executor]
@@ -84,6 +85,7 @@ class Runtime:
             bus=parts.bus,
             clock=parts.clock,
             node=f"{os.uname().nodename if hasattr(os, 'uname') else 'host'}:{self._pid}:{parts.new_id()[-8:]}",
+            namespace=parts.namespace,
             new_id=parts.new_id,
             lease=parts.lease,
             renew_every=parts.renew_every,

@@ -87,6 +87,7 @@ class Scheduler:
         length, renewal = lease_times(lease, renew_every)
         known: dict[str, Executor] = {"default": ThreadExecutor(), "loop": CoroutineExecutor(), **(executors or {})}
         self._parts = Parts(
+            namespace=namespace,
             store=opened,
             waiters=RunWaiters(opened, known.values()),
             executors=known,

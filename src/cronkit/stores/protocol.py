@@ -40,6 +40,21 @@ class StoreCapabilities(NamedTuple):
     push: bool = False
 
 
+class Reach(NamedTuple):
+    """What a node can run: the jobs of its namespace that ask for a target it knows."""
+
+    namespace: str
+    targets: Collection[str]
+
+
+class Due(NamedTuple):
+    """Due jobs, and the instant as of which they are: a store that prefers another node shows this one what was due a
+    moment ago, and it is to be planned as if it were noticed then."""
+
+    at: datetime
+    jobs: list[JobRow]
+
+
 class Advance:
     """A due job's next step: the runs that are born, and how far the job has come.
 
@@ -214,8 +229,8 @@ class JobTable(Protocol):
 class RunQueue(Protocol):
     """Occurrences that are due, runs that are claimed, and what becomes of them."""
 
-    def due_jobs(self, now: datetime | None, limit: int, targets: Collection[str]) -> list[JobRow]:
-        """Jobs of these targets whose ``next_due`` has come, earliest first. They are to be read, not changed."""
+    def due_jobs(self, now: datetime | None, limit: int, reach: Reach) -> Due:
+        """Jobs within reach whose ``next_due`` has come, earliest first. They are to be read, not changed."""
 
     def claim(
         self,
@@ -223,7 +238,7 @@ class RunQueue(Protocol):
         now: datetime | None,
         node: str,
         free: Mapping[str, int],
-        targets: Collection[str],
+        reach: Reach,
     ) -> Claim:
         """Apply each advance whose job is unchanged, then lease waiting runs whose time and turn have come.
 
@@ -267,8 +282,8 @@ class RunQueue(Protocol):
         A lease that ends later than its whole length from now was given before the clock was set back: it begins anew.
         """
 
-    def next_wake(self, free: Mapping[str, int], targets: Collection[str]) -> datetime | None:
-        """When the earliest job of these targets is due, or a run that has a free slot may start; None if never."""
+    def next_wake(self, free: Mapping[str, int], reach: Reach) -> datetime | None:
+        """When the earliest job within reach is due, or a run that has a free slot may start; None if never."""
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call ``subscriber`` after each change, in the thread that made it; return what ends that."""

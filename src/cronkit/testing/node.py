@@ -67,6 +67,7 @@ class Node:
             bus=parts.bus,
             clock=clock,
             node=name,
+            namespace=parts.namespace,
             new_id=parts.new_id,
             lease=parts.lease,
             renew_every=parts.renew_every,

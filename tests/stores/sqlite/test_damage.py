@@ -13,7 +13,7 @@ from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import Advance, Finish, JobFilter, RunFilter
 from cronkit.stores.sqlite import SQLiteStore
 from cronkit.stores.sqlite.schema import MIGRATIONS
-from cronkit.testing.store_suite.scene import FREE, HOUR, LEASE, NAMESPACE, NOON, TARGETS, Scene
+from cronkit.testing.store_suite.scene import FREE, HOUR, LEASE, NAMESPACE, NOON, REACH, Scene
 
 BAD_TEXT = "CAST(x'ff41' AS TEXT)"
 VALUES = ["NULL", "'abc'", "''", "9223372036854775807", "-9223372036854775808", "1.5", "9e999", "x'ff00'", BAD_TEXT]
@@ -73,12 +73,12 @@ def go_on(scene: Scene) -> set[str]:
             Advance(job, job.watermark, job.next_at, job.next_due, (), quarantine=job.unreadable)
             if job.unreadable is not None or job.next_at is None
             else scene.advance(job)
-            for job in store.due_jobs(scene.now, 9, TARGETS)
+            for job in store.due_jobs(scene.now, 9, REACH).jobs
         ]
-        runs = store.claim(advances, scene.now, "node", FREE, TARGETS).runs
+        runs = store.claim(advances, scene.now, "node", FREE, REACH).runs
         assert all(store.finish([Finish(each.run.id, each.fence, RunStatus.SUCCEEDED, scene.now) for each in runs]))
         seen |= {each.job.id for each in runs}
-        store.next_wake(FREE, TARGETS)
+        store.next_wake(FREE, REACH)
         scene.now += HOUR
     for job in store.jobs(JobFilter(NAMESPACE), limit=9, cursor=None):
         store.history(job.key)

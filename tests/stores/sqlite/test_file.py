@@ -15,7 +15,7 @@ from cronkit.stores.sqlite import SQLiteStore
 from cronkit.stores.sqlite.location import filesystem_of, refuse_network
 from cronkit.stores.sqlite.migrations import migrate
 from cronkit.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS, Migration
-from cronkit.testing.store_suite.scene import NAMESPACE, NOON, Scene
+from cronkit.testing.store_suite.scene import NAMESPACE, NOON, REACH, Scene
 
 EVERYTHING = JobFilter(NAMESPACE)
 NEWEST = MIGRATIONS[-1].version
@@ -193,7 +193,7 @@ def test_an_older_node_goes_on_beside_a_newer_one_that_lets_it(path: Path, store
     scene.finish(scene.start())
     store.close()
 
-    assert Scene(SQLiteStore(path)).add("another").key.id == "another"
+    assert scene.add("another").key.id == "another"
 
 
 def test_a_file_that_newer_software_has_closed_to_older_is_refused_naming_both_versions(
@@ -369,7 +369,7 @@ def test_a_node_claims_under_the_lease_that_it_has_given_last(store: SQLiteStore
     scene.come_due()
     store.renew("node", {}, timedelta(seconds=2), NOON)
     store.leave("node")
-    assert len(store.claim((), NOON, "node", {"default": 1}, {"target"}).runs) == 1
+    assert len(store.claim((), NOON, "node", {"default": 1}, REACH).runs) == 1
 
     assert store.reap(NOON + timedelta(seconds=2)) == []
     assert len(store.reap(NOON + timedelta(seconds=3))) == 1

@@ -16,9 +16,9 @@ import pytest
 
 from cronkit.clock import SystemClock
 from cronkit.jobs.status import RunStatus
-from cronkit.stores.protocol import Change, JobFilter
+from cronkit.stores.protocol import Change, JobFilter, Reach
 from cronkit.stores.sqlite import SQLiteStore
-from cronkit.testing.store_suite.scene import FREE, HOUR, LEASE, NAMESPACE, NOON, TARGETS, Scene, after
+from cronkit.testing.store_suite.scene import FREE, HOUR, LEASE, NAMESPACE, NOON, REACH, WIDER, Scene, after
 
 EVERYTHING = JobFilter(NAMESPACE)
 SECOND = timedelta(seconds=1)
@@ -64,7 +64,7 @@ def test_what_this_object_writes_itself_is_no_news(connect: Callable[..., SQLite
     database = scene.store._database  # type: ignore[attr-defined]
     assert database.has_changed_elsewhere()
     scene.trigger()
-    (claimed,) = scene.store.claim((), NOON, "node", FREE, TARGETS).runs
+    (claimed,) = scene.store.claim((), NOON, "node", FREE, REACH).runs
     scene.finish(claimed)
 
     assert not database.has_changed_elsewhere()
@@ -100,11 +100,29 @@ def test_the_watcher_ends_with_the_last_subscriber_and_with_the_store(connect: C
 def test_one_is_preferred_and_the_other_takes_what_is_a_second_late(connect: Callable[..., SQLiteStore]) -> None:
     first, second = Scene(connect()), Scene(connect())
     first.add()
-    assert [job.key.id for job in first.store.due_jobs(NOON, 9, TARGETS)] == ["job"]
+    assert [job.key.id for job in first.store.due_jobs(NOON, 9, REACH).jobs] == ["job"]
 
-    assert second.store.due_jobs(NOON, 9, TARGETS) == []
-    assert second.store.next_wake(FREE, TARGETS) == NOON + SECOND
-    assert [job.key.id for job in second.store.due_jobs(NOON + SECOND, 9, TARGETS)] == ["job"]
+    assert second.store.due_jobs(NOON, 9, REACH).jobs == []
+    assert second.store.next_wake(FREE, REACH) == NOON + SECOND
+    assert [job.key.id for job in second.store.due_jobs(NOON + SECOND, 9, REACH).jobs] == ["job"]
+
+
+def test_who_stands_by_plans_as_if_it_had_been_in_time(connect: Callable[..., SQLiteStore]) -> None:
+    first, second = Scene(connect()), Scene(connect())
+    first.add()
+
+    assert first.store.due_jobs(NOON + SECOND, 9, REACH).at == NOON + SECOND
+    assert second.store.due_jobs(NOON + SECOND, 9, REACH).at == NOON
+
+
+def test_each_namespace_has_its_own_preferred_one(connect: Callable[..., SQLiteStore]) -> None:
+    first, second = Scene(connect()), Scene(connect())
+    first.add()
+    second.add(namespace="other/one")
+    theirs = Reach("other/one", REACH.targets)
+
+    assert len(first.store.due_jobs(NOON, 9, REACH).jobs) == 1
+    assert [job.key.namespace for job in second.store.due_jobs(NOON, 9, theirs).jobs] == ["other/one"]
 
 
 def test_waiting_runs_are_taken_by_the_other_when_they_are_a_second_late(connect: Callable[..., SQLiteStore]) -> None:
@@ -113,7 +131,7 @@ def test_waiting_runs_are_taken_by_the_other_when_they_are_a_second_late(connect
     first.come_due()
     second.now = NOON
     assert second.claim("second") == []
-    assert second.store.next_wake(FREE, TARGETS) == NOON + SECOND
+    assert second.store.next_wake(FREE, REACH) == NOON + SECOND
     second.now = NOON + SECOND
 
     assert len(second.claim("second")) == 1
@@ -122,47 +140,47 @@ def test_waiting_runs_are_taken_by_the_other_when_they_are_a_second_late(connect
 def test_what_the_preferred_one_cannot_run_is_run_by_the_other(connect: Callable[..., SQLiteStore]) -> None:
     first, second = Scene(connect()), Scene(connect())
     first.add(target="elsewhere")
-    assert first.store.due_jobs(NOON + SECOND, 9, TARGETS) == []
+    assert first.store.due_jobs(NOON + SECOND, 9, REACH).jobs == []
 
-    assert len(second.store.due_jobs(NOON + SECOND, 9, {"elsewhere"})) == 1
+    assert len(second.store.due_jobs(NOON + SECOND, 9, WIDER).jobs) == 1
 
 
 @pytest.mark.parametrize("end", [lambda store: store.close(), lambda store: store.leave("node")])
 def test_who_leaves_makes_room(end: Callable[[SQLiteStore], None], connect: Callable[..., SQLiteStore]) -> None:
     first, second = connect(), connect()
-    first.due_jobs(NOON, 1, TARGETS)
+    first.due_jobs(NOON, 1, REACH)
     Scene(second).add()
-    assert second.due_jobs(NOON, 1, TARGETS) == []
+    assert second.due_jobs(NOON, 1, REACH).jobs == []
     end(first)
 
-    assert len(second.due_jobs(NOON, 1, TARGETS)) == 1
+    assert len(second.due_jobs(NOON, 1, REACH).jobs) == 1
 
 
 def test_a_client_that_runs_nothing_is_never_preferred(connect: Callable[..., SQLiteStore]) -> None:
     client, node = Scene(connect()), Scene(connect())
     client.add(overlap="allow")
     client.trigger()
-    client.store.due_jobs(NOON, 1, ())
+    client.store.due_jobs(NOON, 1, Reach(NAMESPACE, ()))
 
-    assert len(node.store.due_jobs(NOON, 1, TARGETS)) == 1
+    assert len(node.store.due_jobs(NOON, 1, REACH).jobs) == 1
 
 
 def test_a_lock_file_that_was_deleted_stops_nobody(connect: Callable[..., SQLiteStore]) -> None:
     first, second = connect(), connect()
     Scene(first).add()
-    assert first.due_jobs(NOON, 1, TARGETS)
-    first.path.with_name("jobs.db-dispatch").unlink()
+    assert first.due_jobs(NOON, 1, REACH).jobs
+    first.path.with_name("jobs.db-dispatch-suite").unlink()
 
-    assert first.due_jobs(NOON, 1, TARGETS)
-    assert second.due_jobs(NOON, 1, TARGETS)
+    assert first.due_jobs(NOON, 1, REACH).jobs
+    assert second.due_jobs(NOON, 1, REACH).jobs
 
 
 def test_where_no_lock_can_be_made_nobody_waits(connect: Callable[..., SQLiteStore]) -> None:
     store = connect()
     Scene(store).add()
-    store.path.with_name("jobs.db-dispatch").mkdir()
+    store.path.with_name("jobs.db-dispatch-suite").mkdir()
 
-    assert store.due_jobs(NOON, 1, TARGETS)
+    assert store.due_jobs(NOON, 1, REACH).jobs
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP here")
@@ -171,7 +189,7 @@ def test_a_preferred_process_that_was_stopped_is_stood_in_for(connect: Callable[
     Scene(store).add()
     program = (
         "import sys; from cronkit.stores.sqlite import SQLiteStore; from cronkit.testing.store_suite.scene import *\n"
-        f"print(len(SQLiteStore({str(store.path)!r}).due_jobs(NOON, 1, TARGETS)), flush=True); sys.stdin.read()"
+        f"print(len(SQLiteStore({str(store.path)!r}).due_jobs(NOON, 1, REACH).jobs), flush=True); sys.stdin.read()"
     )
     holder = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdout is not None
@@ -179,12 +197,12 @@ def test_a_preferred_process_that_was_stopped_is_stood_in_for(connect: Callable[
     try:
         assert holder.stdout.readline() == b"1\n"
         holder.send_signal(signal.SIGSTOP)
-        assert store.due_jobs(NOON, 1, TARGETS) == []
-        assert len(store.due_jobs(NOON + SECOND, 1, TARGETS)) == 1
+        assert store.due_jobs(NOON, 1, REACH).jobs == []
+        assert len(store.due_jobs(NOON + SECOND, 1, REACH).jobs) == 1
     finally:
         holder.kill()
         holder.communicate()
-    assert len(store.due_jobs(NOON, 1, TARGETS)) == 1
+    assert len(store.due_jobs(NOON, 1, REACH).jobs) == 1
 
 
 # Forks
@@ -263,7 +281,7 @@ def test_a_log_is_not_taken_away_from_a_child_whose_parent_closes_the_file(
 def test_a_forked_child_does_not_keep_its_parents_preference_alive(connect: Callable[..., SQLiteStore]) -> None:
     parent, other = connect(), connect()
     Scene(parent).add()
-    parent.due_jobs(NOON, 1, TARGETS)
+    parent.due_jobs(NOON, 1, REACH)
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -272,7 +290,7 @@ def test_a_forked_child_does_not_keep_its_parents_preference_alive(connect: Call
         os._exit(0)
     parent.leave("node")
 
-    assert len(other.due_jobs(NOON, 1, TARGETS)) == 1
+    assert len(other.due_jobs(NOON, 1, REACH).jobs) == 1
     os.write(writer, b"x")
     os.waitpid(child, 0)
     os.close(reader)
@@ -292,9 +310,9 @@ scene.now, scene.new_id = end, IdSource().new
 import os
 node = str(os.getpid())
 store.renew(node, {}, timedelta(days=1), end)
-while (wake := store.next_wake(FREE, TARGETS)) is not None and wake <= end:
-    due = store.due_jobs(end, 7, TARGETS)
-    claim = store.claim([scene.advance(job) for job in due], end, node, {"default": 3}, TARGETS)
+while (wake := store.next_wake(FREE, REACH)) is not None and wake <= end:
+    due = store.due_jobs(end, 7, REACH).jobs
+    claim = store.claim([scene.advance(job) for job in due], end, node, {"default": 3}, REACH)
     assert all(store.finish([Finish(each.run.id, each.fence, RunStatus.SUCCEEDED, end) for each in claim.runs]))
     seen += [[each.job.id, each.run.scheduled_at.isoformat()] for each in claim.runs]
 print(json.dumps(seen))

@@ -14,7 +14,7 @@ from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import Advance, JobFilter, RunFilter
 from cronkit.stores.sqlite import SQLiteStore
 from cronkit.stores.sqlite.declarations import READER
-from cronkit.testing.store_suite.scene import NAMESPACE, NOON, TARGETS, Scene, after
+from cronkit.testing.store_suite.scene import NAMESPACE, NOON, REACH, Scene, after
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_a_job_that_cannot_be_read_is_shown_with_the_reason_and_the_others_run(
     shown = {job.id: job.unreadable for job in store.jobs(JobFilter(NAMESPACE), limit=9, cursor=None)}
     assert shown["good"] is None
     assert shown["job"]
-    due = {job.key.id: job.unreadable for job in store.due_jobs(NOON, 9, TARGETS)}
+    due = {job.key.id: job.unreadable for job in store.due_jobs(NOON, 9, REACH).jobs}
     assert due.keys() == {"good", "job"}
     assert due["job"] == shown["job"] == scene.load("job").unreadable
     scene.start("good")
@@ -83,12 +83,12 @@ def test_a_job_whose_row_makes_no_sense_is_unreadable(
     damage(f"UPDATE jobs SET {column}")
 
     assert scene.load().unreadable
-    assert [job.unreadable for job in store.due_jobs(NOON, 9, TARGETS)] == [scene.load().unreadable]
+    assert [job.unreadable for job in store.due_jobs(NOON, 9, REACH).jobs] == [scene.load().unreadable]
 
 
 def quarantine(scene: Scene) -> None:
     """What the engine does with a job that it is offered and cannot read."""
-    (job,) = scene.store.due_jobs(scene.now, 9, TARGETS)
+    (job,) = scene.store.due_jobs(scene.now, 9, REACH).jobs
     scene.claim_due(Advance(job, job.watermark, job.next_at, job.next_due, (), quarantine=job.unreadable))
 
 
@@ -98,14 +98,14 @@ def test_a_quarantined_job_wakes_nobody_until_it_is_put_right(
     spec = scene.add().spec
     damage("UPDATE specs SET spec = 'nonsense'")
     quarantine(scene)
-    assert store.due_jobs(NOON, 9, TARGETS) == []
-    assert store.next_wake({"default": 1}, TARGETS) is None
+    assert store.due_jobs(NOON, 9, REACH).jobs == []
+    assert store.next_wake({"default": 1}, REACH) is None
 
     row = scene.load()
     row.spec = replace(spec, description="put right")
     assert store.save(row)
     assert scene.load().unreadable is None
-    assert [job.key.id for job in store.due_jobs(NOON, 9, TARGETS)] == ["job"]
+    assert [job.key.id for job in store.due_jobs(NOON, 9, REACH).jobs] == ["job"]
 
 
 def test_pausing_a_job_that_cannot_be_read_does_not_overwrite_what_may_be_read_later(
@@ -129,10 +129,10 @@ def test_what_older_software_could_not_read_is_tried_again(
 ) -> None:
     scene.add()
     damage("UPDATE jobs SET quarantine = 'a newer format', quarantined_by = ?", READER - 1)
-    assert store.due_jobs(NOON, 9, TARGETS) == []
+    assert store.due_jobs(NOON, 9, REACH).jobs == []
     store.reap(NOON)
 
-    assert [job.unreadable for job in store.due_jobs(NOON, 9, TARGETS)] == [None]
+    assert [job.unreadable for job in store.due_jobs(NOON, 9, REACH).jobs] == [None]
 
 
 def test_what_newer_software_could_not_read_is_left_alone(
@@ -144,7 +144,7 @@ def test_what_newer_software_could_not_read_is_left_alone(
     store.close()
     store.open()
 
-    assert store.due_jobs(NOON, 9, TARGETS) == []
+    assert store.due_jobs(NOON, 9, REACH).jobs == []
 
 
 def test_opening_the_store_tries_again_what_the_application_may_have_registered_since(
@@ -155,7 +155,7 @@ def test_opening_the_store_tries_again_what_the_application_may_have_registered_
     store.close()
     store.open()
 
-    assert [job.unreadable for job in store.due_jobs(NOON, 9, TARGETS)] == [None]
+    assert [job.unreadable for job in store.due_jobs(NOON, 9, REACH).jobs] == [None]
 
 
 @pytest.mark.parametrize("change", ["kwargs = 'nonsense'", "kwargs = '[1]'", "overlap = 'new'", "created_at = 'x'"])
@@ -171,7 +171,7 @@ def test_a_run_that_cannot_be_read_is_held_and_the_others_start(
     run = scene.run(bad.id)
     assert run.status is RunStatus.HELD
     assert "cannot be" in (run.reason or "")
-    wake = store.next_wake({"default": 1}, TARGETS)
+    wake = store.next_wake({"default": 1}, REACH)
     assert wake is None or wake > NOON
 
 

@@ -1,11 +1,11 @@
 """The agenda: jobs by when they are to be looked at."""
 
 import heapq
-from collections.abc import Collection
 from datetime import datetime
 from itertools import count
 
 from cronkit.jobs.job import JobRow
+from cronkit.stores.protocol import Reach
 
 Entry = tuple[datetime, int, JobRow, int]
 """When, a number that breaks ties, the job, and the revision for which this is true."""
@@ -23,7 +23,7 @@ class Agenda:
     def __init__(self) -> None:
         self._heap: list[Entry] = []
         self._offered: list[Entry] = []
-        self._unresolved: dict[str, list[Entry]] = {}
+        self._out_of_reach: dict[tuple[str, str], list[Entry]] = {}
         self._limit = FEW
         self._numbers = count()
 
@@ -40,9 +40,10 @@ class Agenda:
         """Whether no other job is due earlier."""
         return bool(self._heap) and self._heap[0][2] is job
 
-    def take(self, now: datetime, limit: int, targets: Collection[str]) -> list[JobRow]:
-        """Up to ``limit`` jobs of these targets that are due, earliest first."""
-        self._put_back(targets)
+    def take(self, now: datetime, limit: int, reach: Reach) -> list[JobRow]:
+        """Up to ``limit`` jobs within reach that are due, earliest first."""
+        self._put_back(reach)
+        namespace, targets = reach
         due: list[JobRow] = []
         heap = self._heap
         while heap and len(due) < limit and heap[0][0] <= now:
@@ -50,27 +51,27 @@ class Agenda:
             job = entry[2]
             if job.revision != entry[3]:
                 continue
-            if job.spec.target in targets:
+            if job.spec.target in targets and job.key.namespace == namespace:
                 due.append(job)
                 self._offered.append(entry)
             else:
-                self._unresolved.setdefault(job.spec.target, []).append(entry)
+                self._out_of_reach.setdefault((job.key.namespace, job.spec.target), []).append(entry)
         return due
 
-    def first_due(self, targets: Collection[str]) -> datetime | None:
-        """When the next job is due that is not known to lack its target."""
-        self._put_back(targets)
+    def first_due(self, reach: Reach) -> datetime | None:
+        """When the next job is due that is not known to be out of reach."""
+        self._put_back(reach)
         heap = self._heap
         while heap and heap[0][2].revision != heap[0][3]:
             heapq.heappop(heap)
         return heap[0][0] if heap else None
 
-    def _put_back(self, targets: Collection[str]) -> None:
+    def _put_back(self, reach: Reach) -> None:
         for entry in self._offered:
             if entry[2].revision == entry[3]:
                 heapq.heappush(self._heap, entry)
         self._offered.clear()
-        if self._unresolved:
-            for target in [target for target in self._unresolved if target in targets]:
-                for entry in self._unresolved.pop(target):
+        if self._out_of_reach:
+            for key in [key for key in self._out_of_reach if key[0] == reach.namespace and key[1] in reach.targets]:
+                for entry in self._out_of_reach.pop(key):
                     heapq.heappush(self._heap, entry)

@@ -1,6 +1,6 @@
 """What becomes of runs in memory, from birth to retention: the one place that moves one."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from cronkit.jobs.job import JobRow
@@ -23,7 +23,7 @@ from cronkit.stores.memory.leases import Leases
 from cronkit.stores.memory.notices import Notices
 from cronkit.stores.memory.records import RunRecords
 from cronkit.stores.memory.waiting import WAITING, WaitingRuns
-from cronkit.stores.protocol import Claimed, Finish
+from cronkit.stores.protocol import Claimed, Finish, Reach
 
 QUEUED, RUNNING, SCHEDULE = RunStatus.QUEUED, RunStatus.RUNNING, Cause.SCHEDULE
 """Names of their own: looking a member up in its enum takes 70 ns, some twenty times a fire."""
@@ -91,17 +91,18 @@ class RunLives:
 
     # -- attempts -----------------------------------------------------------------------------------------------------
 
-    def lease(self, now: datetime, node: str, free: Mapping[str, int], targets: Collection[str]) -> list[Claimed]:
+    def lease(self, now: datetime, node: str, free: Mapping[str, int], reach: Reach) -> list[Claimed]:
         """Give waiting runs to a node."""
         claimed: list[Claimed] = []
         held = self._leases.held_by(node)
-        self._waiting.resolve(targets)
+        self._waiting.put_back(reach)
+        namespace, targets = reach
         for executor, slots in free.items():
             while slots and (run := self._waiting.pop(executor, now)) is not None:
                 job = self._by_key.get(run.job)
                 if job is None or job.spec.executor != executor or must_wait(run.overlap, run.id, job.open):
                     continue
-                if job.spec.target not in targets:
+                if job.spec.target not in targets or run.job.namespace != namespace:
                     self._waiting.set_aside(executor, run, job.spec.target)
                     continue
                 run.move(RUNNING)

@@ -1,7 +1,7 @@
 """``MemoryStore``: an agenda of jobs, a queue of runs, their records, and one lock. It ends with its process."""
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from cronkit.clock import utc_now
@@ -25,8 +25,10 @@ from cronkit.stores.protocol import (
     Change,
     Claim,
     Claimed,
+    Due,
     Finish,
     JobFilter,
+    Reach,
     RunFilter,
     Scope,
     StoreCapabilities,
@@ -162,12 +164,12 @@ class MemoryStore:
 
     # -- occurrences --------------------------------------------------------------------------------------------------
 
-    def due_jobs(self, now: datetime | None, limit: int, targets: Collection[str]) -> list[JobRow]:
+    def due_jobs(self, now: datetime | None, limit: int, reach: Reach) -> Due:
         """See ``RunQueue``."""
         now = now or utc_now()
         with self._lock:
             # Copies: another node may advance them while this one plans.
-            return [job.copy() for job in self._agenda.take(now, limit, targets)]
+            return Due(now, [job.copy() for job in self._agenda.take(now, limit, reach)])
 
     def claim(
         self,
@@ -175,7 +177,7 @@ class MemoryStore:
         now: datetime | None,
         node: str,
         free: Mapping[str, int],
-        targets: Collection[str],
+        reach: Reach,
     ) -> Claim:
         """See ``RunQueue``."""
         now = now or utc_now()
@@ -185,7 +187,7 @@ class MemoryStore:
                 job = self._by_key.get(advance.key)
                 if job is not None and job.revision == advance.revision:
                     born += self._advance(job, advance, now)
-            claimed = self._lives.lease(now, node, free, targets)
+            claimed = self._lives.lease(now, node, free, reach)
         self._notices.tell()
         return Claim(born, claimed)
 
@@ -294,11 +296,11 @@ class MemoryStore:
         self._notices.tell()
         return taken
 
-    def next_wake(self, free: Mapping[str, int], targets: Collection[str]) -> datetime | None:
+    def next_wake(self, free: Mapping[str, int], reach: Reach) -> datetime | None:
         """See ``RunQueue``."""
         with self._lock:
-            self._waiting.resolve(targets)
-            job_due = self._agenda.first_due(targets)
+            self._waiting.put_back(reach)
+            job_due = self._agenda.first_due(reach)
             run_due = self._waiting.first_due(free)
         if job_due is None or run_due is None:
             return run_due if job_due is None else job_due

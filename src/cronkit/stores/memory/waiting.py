@@ -1,12 +1,13 @@
 """Runs that wait for their time or for a slot."""
 
 import heapq
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import count
 
 from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
+from cronkit.stores.protocol import Reach
 
 WAITING = frozenset({RunStatus.QUEUED, RunStatus.RETRYING})
 Entry = tuple[datetime, int, RunRow]
@@ -23,7 +24,7 @@ class WaitingRuns:
     def __init__(self) -> None:
         self._heaps: dict[str, list[Entry]] = {}
         self._limits: dict[str, int] = {}
-        self._unresolved: dict[str, list[tuple[str, RunRow]]] = {}
+        self._out_of_reach: dict[tuple[str, str], list[tuple[str, RunRow]]] = {}
         self._numbers = count()
 
     def add(self, executor: str, run: RunRow) -> None:
@@ -48,14 +49,14 @@ class WaitingRuns:
         return None
 
     def set_aside(self, executor: str, run: RunRow, target: str) -> None:
-        """Leave a run, which was popped, to a node that knows its target."""
-        self._unresolved.setdefault(target, []).append((executor, run))
+        """Leave a run, which was popped, to a node that it is within reach of."""
+        self._out_of_reach.setdefault((run.job.namespace, target), []).append((executor, run))
 
-    def resolve(self, targets: Collection[str]) -> None:
-        """Put back the runs that were left to a node which knows these targets."""
-        if self._unresolved:
-            for target in [target for target in self._unresolved if target in targets]:
-                for executor, run in self._unresolved.pop(target):
+    def put_back(self, reach: Reach) -> None:
+        """Put back the runs that were left to a node of this reach."""
+        if self._out_of_reach:
+            for key in [key for key in self._out_of_reach if key[0] == reach.namespace and key[1] in reach.targets]:
+                for executor, run in self._out_of_reach.pop(key):
                     self.add(executor, run)
 
     def first_due(self, free: Mapping[str, int]) -> datetime | None:

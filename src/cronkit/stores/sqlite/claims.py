@@ -1,7 +1,7 @@
 """Claims: due jobs move on, their runs are born, and waiting runs are leased to a node, in one transaction."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from heapq import merge
 from operator import itemgetter
@@ -10,7 +10,7 @@ from cronkit.jobs.job import JobRow, JobSpec
 from cronkit.jobs.keys import JobKey
 from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
-from cronkit.stores.protocol import Advance, Claimed
+from cronkit.stores.protocol import Advance, Claimed, Reach
 from cronkit.stores.sqlite.births import Bearer, Births, Newborn
 from cronkit.stores.sqlite.database import Connection
 from cronkit.stores.sqlite.declarations import READER, Declaration, Declarations
@@ -30,10 +30,11 @@ WHERE pk = ?"""
 WAKE = "UPDATE jobs SET pause = NULL, updated_at = ?, revisions = revisions + 1 WHERE pk = ? RETURNING revisions"
 QUARANTINE = "UPDATE jobs SET revision = revision + 1, quarantine = ?, quarantined_by = ? WHERE pk = ?"
 READY = """
-SELECT due_at, sequence, target FROM runs WHERE ready = 1 AND executor = ? AND due_at <= ? ORDER BY due_at LIMIT ?"""
+SELECT due_at, sequence, namespace, target FROM runs
+WHERE ready = 1 AND executor = ? AND due_at <= ? ORDER BY due_at LIMIT ?"""
 READY_OF_TARGET = """
 SELECT due_at, sequence FROM runs
-WHERE ready = 1 AND executor = ? AND target = ? AND due_at <= ? ORDER BY due_at LIMIT ?"""
+WHERE ready = 1 AND executor = ? AND namespace = ? AND target = ? AND due_at <= ? ORDER BY due_at LIMIT ?"""
 SPECS_OF_RUNS = """
 SELECT DISTINCT j.pk, j.spec_revision, j.namespace, j.id, j.target, j.executor
 FROM json_each(?) AS wanted CROSS JOIN runs AS r CROSS JOIN jobs AS j
@@ -87,7 +88,7 @@ class Claimant:
         now: datetime,
         horizon: datetime,
         node: str,
-        targets: Collection[str],
+        reach: Reach,
         length: int,
         *,
         careful: bool,
@@ -101,7 +102,7 @@ class Claimant:
         self._now = now
         self._horizon = to_micros(horizon)
         self._node = node
-        self._targets = targets
+        self._reach = reach
         self._specs: dict[int, JobSpec] = {}
         self._leases: list[tuple[object, ...]] = []
 
@@ -159,7 +160,7 @@ class Claimant:
         chosen: list[tuple[int, int, Newborn | None]] = []
         for executor, slots in free.items():
             if slots > 0:
-                in_file = ready_runs(self._connection, executor, self._horizon, slots, self._targets)
+                in_file = ready_runs(self._connection, executor, self._horizon, slots, self._reach)
                 waiting = merge(((*each, None) for each in in_file), newborn.get(executor, ()), key=itemgetter(0, 1))
                 chosen += [each for each, _ in zip(waiting, range(slots), strict=False)]
         if not chosen:
@@ -182,7 +183,7 @@ class Claimant:
             entry, bearer = each.entry, each.bearer
             if entry is None or not entry.ready or each.row.status is not QUEUED:
                 continue
-            if free.get(bearer.executor) and bearer.target in self._targets:
+            if free.get(bearer.executor) and bearer.target in self._reach.targets:
                 due = to_micros(each.row.due_at)
                 if due <= now:  # not the horizon: who bears a run, though late, starts it
                     ready.setdefault(bearer.executor, []).append((due, each.row.sequence, each))
@@ -233,19 +234,17 @@ class Claimant:
         self.claimed.append(Claimed(run, spec, run.fence, run.attempt))
 
 
-def ready_runs(
-    connection: Connection, executor: str, horizon: int, limit: int, targets: Collection[str]
-) -> list[tuple[int, int]]:
+def ready_runs(connection: Connection, executor: str, horizon: int, limit: int, reach: Reach) -> list[tuple[int, int]]:
     """The due time and sequence of up to ``limit`` waiting runs that may start, those due longest first."""
     found: list[tuple[int, int]] = []
-    for due, sequence, target in connection.execute(READY, (executor, horizon, limit)):
-        if target not in targets:
+    for due, sequence, namespace, target in connection.execute(READY, (executor, horizon, limit)):
+        if target not in reach.targets or namespace != reach.namespace:
             break
         found.append((due, sequence))
     else:
         return found
     # Some that no node like this one can run may be due for ever: from here on each target is asked for by itself.
     found = []
-    for target in targets:
-        found += connection.execute(READY_OF_TARGET, (executor, target, horizon, limit))
+    for target in reach.targets:
+        found += connection.execute(READY_OF_TARGET, (executor, reach.namespace, target, horizon, limit))
     return sorted(found)[:limit]

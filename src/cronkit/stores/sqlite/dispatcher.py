@@ -10,6 +10,7 @@ import sys
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 from weakref import WeakSet
 
 if sys.platform == "win32":
@@ -21,40 +22,42 @@ NOT_AT_ALL = timedelta()
 
 
 class Dispatcher:
-    """The lock of one store object, taken when it is first asked and nobody else has it."""
+    """The locks of one store object, one for each namespace: each is taken when it is first asked for and nobody else
+    has it."""
 
     def __init__(self, path: Path, standby: timedelta) -> None:
         self._path = path
         self._standby = standby
-        self._file: int | None = None
+        self._files: dict[str, int] = {}
         _dispatchers.add(self)
 
-    def behind(self) -> timedelta:
-        """By how much this object sees later what is due: nothing for the preferred one."""
-        if self._file is not None or not self._standby:
+    def behind(self, namespace: str) -> timedelta:
+        """By how much this object sees later what is due in a namespace: nothing for the preferred one."""
+        if namespace in self._files or not self._standby:
             return NOT_AT_ALL
-        return NOT_AT_ALL if self._take() else self._standby
+        return NOT_AT_ALL if self._take(namespace) else self._standby
 
     def release(self) -> None:
         """Let another process be preferred."""
-        if self._file is not None:
-            _unlock(self._file)
-            self.forget()
+        for file in self._files.values():
+            _unlock(file)
+        self.forget()
 
     def forget(self) -> None:
-        """Close the file without unlocking it: the lock is another process's too, or its alone."""
-        file, self._file = self._file, None
-        if file is not None:
+        """Close the files without unlocking them: the locks are another process's too, or its alone."""
+        files, self._files = self._files, {}
+        for file in files.values():
             with suppress(OSError):
                 os.close(file)
 
-    def _take(self) -> bool:
+    def _take(self, namespace: str) -> bool:
+        suffix = "" if namespace == "default" else f"-{quote(namespace, safe='')}"
         try:
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            file = os.open(self._path.with_name(self._path.name + suffix), os.O_RDWR | os.O_CREAT, 0o644)
         except OSError:  # where there can be no lock, nobody is preferred, and nobody waits
             return True
         if _lock(file):
-            self._file = file
+            self._files[namespace] = file
             return True
         os.close(file)
         return False

@@ -2,16 +2,15 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from cronkit.clock import utc_now
 from cronkit.jobs.codec import encode_value
-from cronkit.jobs.job import JobRow
 from cronkit.jobs.keys import JobKey
 from cronkit.jobs.run import RunRow
 from cronkit.stores.memory.notices import Notices
-from cronkit.stores.protocol import Advance, Change, Claim
+from cronkit.stores.protocol import Advance, Change, Claim, Due, Reach
 from cronkit.stores.sqlite.births import Bearer, Births, find_occurrence
 from cronkit.stores.sqlite.claims import BEARERS, Claimant, HeldRuns, ready_runs
 from cronkit.stores.sqlite.database import Connection, Database
@@ -27,25 +26,28 @@ SELECT {COLUMNS} FROM jobs
 WHERE next_due <= ? AND next_due IS NOT NULL AND removed_at IS NULL AND quarantine IS NULL ORDER BY next_due LIMIT ?"""
 DUE_OF_TARGET = f"""
 SELECT {COLUMNS} FROM jobs
-WHERE target = ? AND next_due <= ? AND removed_at IS NULL AND quarantine IS NULL ORDER BY next_due LIMIT ?"""
+WHERE namespace = ? AND target = ? AND next_due <= ? AND removed_at IS NULL AND quarantine IS NULL
+ORDER BY next_due LIMIT ?"""
 FIRST_DUE = f"""
-SELECT next_due, target FROM jobs
+SELECT next_due, namespace, target FROM jobs
 WHERE next_due IS NOT NULL AND next_due <= {LATEST} AND removed_at IS NULL AND quarantine IS NULL
 ORDER BY next_due LIMIT 1"""
 FIRST_DUE_OF_TARGETS = f"""
 SELECT min((
     SELECT next_due FROM jobs
-    WHERE target = known.value AND next_due <= {LATEST} AND removed_at IS NULL AND quarantine IS NULL
+    WHERE namespace = ? AND target = known.value AND next_due <= {LATEST} AND removed_at IS NULL AND quarantine IS NULL
     ORDER BY next_due LIMIT 1
 )) FROM json_each(?) AS known"""
 FIRST_READY = f"""
-SELECT due_at, target FROM runs WHERE ready = 1 AND executor = ? AND due_at <= {LATEST} ORDER BY due_at LIMIT 1"""
+SELECT due_at, namespace, target FROM runs
+WHERE ready = 1 AND executor = ? AND due_at <= {LATEST} ORDER BY due_at LIMIT 1"""
 FIRST_READY_OF_TARGETS = f"""
 SELECT min((
     SELECT due_at FROM runs
-    WHERE ready = 1 AND executor = ? AND target = known.value AND due_at <= {LATEST} ORDER BY due_at LIMIT 1
+    WHERE ready = 1 AND executor = ? AND namespace = ? AND target = known.value AND due_at <= {LATEST}
+    ORDER BY due_at LIMIT 1
 )) FROM json_each(?) AS known"""
-TARGET_COLUMN, NEXT_DUE_COLUMN = 5, 11
+NAMESPACE_COLUMN, TARGET_COLUMN, NEXT_DUE_COLUMN = 1, 5, 11
 
 
 class SQLiteQueue:
@@ -67,48 +69,47 @@ class SQLiteQueue:
 
     # -- what is due --------------------------------------------------------------------------------------------------
 
-    def due_jobs(self, now: datetime | None, limit: int, targets: Collection[str]) -> list[JobRow]:
+    def due_jobs(self, now: datetime | None, limit: int, reach: Reach) -> Due:
         """See ``RunQueue``."""
-        horizon = to_micros((now or utc_now()) - self._behind(targets))
+        at = (now or utc_now()) - self._behind(reach)
         with self._database.look() as connection:
-            rows = self._due_rows(connection, horizon, limit, targets)
-            return read_jobs(connection, self._declarations, rows)
+            rows = self._due_rows(connection, to_micros(at), limit, reach)
+            return Due(at, read_jobs(connection, self._declarations, rows))
 
-    def _due_rows(self, connection: Connection, horizon: int, limit: int, targets: Collection[str]) -> list[Row]:
+    def _due_rows(self, connection: Connection, horizon: int, limit: int, reach: Reach) -> list[Row]:
         found: list[Row] = []
         for row in connection.execute(DUE, (horizon, limit)):
-            if row[TARGET_COLUMN] not in targets:
+            if row[TARGET_COLUMN] not in reach.targets or row[NAMESPACE_COLUMN] != reach.namespace:
                 break
             found.append(row)
         else:
             return found
         # Some that no node like this one can run may be due for ever: from here on each target is asked for by itself.
         found = []
-        for target in targets:
-            found += connection.execute(DUE_OF_TARGET, (target, horizon, limit))
+        for target in reach.targets:
+            found += connection.execute(DUE_OF_TARGET, (reach.namespace, target, horizon, limit))
         return sorted(found, key=lambda row: (row[NEXT_DUE_COLUMN], row[0]))[:limit]
 
-    def next_wake(self, free: Mapping[str, int], targets: Collection[str]) -> datetime | None:
+    def next_wake(self, free: Mapping[str, int], reach: Reach) -> datetime | None:
         """See ``RunQueue``."""
         with self._database.look() as connection:
-            times = [self._first(connection, targets, FIRST_DUE, FIRST_DUE_OF_TARGETS)]
+            times = [self._first(connection, reach, FIRST_DUE, FIRST_DUE_OF_TARGETS)]
             for executor, slots in free.items():
                 if slots > 0:
-                    times.append(self._first(connection, targets, FIRST_READY, FIRST_READY_OF_TARGETS, executor))
+                    times.append(self._first(connection, reach, FIRST_READY, FIRST_READY_OF_TARGETS, executor))
         first = min((each for each in times if each is not None), default=None)
-        return None if first is None else from_micros(max(int(first), EARLIEST)) + self._behind(targets)
+        return None if first is None else from_micros(max(int(first), EARLIEST)) + self._behind(reach)
 
-    def _first(
-        self, connection: Connection, targets: Collection[str], of_any: str, of_known: str, *values: str
-    ) -> int | None:
+    def _first(self, connection: Connection, reach: Reach, of_any: str, of_known: str, *values: str) -> int | None:
         row = connection.execute(of_any, values).fetchone()
-        if row is None or row[1] in targets:
+        if row is None or (row[1] == reach.namespace and row[2] in reach.targets):
             return None if row is None else int(row[0])
-        (first,) = connection.execute(of_known, (*values, json.dumps(list(targets)))).fetchone()
+        known = json.dumps(list(reach.targets))
+        (first,) = connection.execute(of_known, (*values, reach.namespace, known)).fetchone()
         return first if first is None else int(first)
 
-    def _behind(self, targets: Collection[str]) -> timedelta:
-        return self._dispatcher.behind() if targets else timedelta()
+    def _behind(self, reach: Reach) -> timedelta:
+        return self._dispatcher.behind(reach.namespace) if reach.targets else timedelta()
 
     # -- claims -------------------------------------------------------------------------------------------------------
 
@@ -118,34 +119,34 @@ class SQLiteQueue:
         now: datetime | None,
         node: str,
         free: Mapping[str, int],
-        targets: Collection[str],
+        reach: Reach,
     ) -> Claim:
         """See ``RunQueue``."""
         now = now or utc_now()
-        horizon = now - self._behind(targets)
-        if not advances and not self._is_anything_ready(horizon, free, targets):
+        horizon = now - self._behind(reach)
+        if not advances and not self._is_anything_ready(horizon, free, reach):
             return Claim([], [])
         drafts = [
             (run, run.id, run.status, run.reason, run.related_id) for advance in advances for run in advance.births
         ]
         try:
-            done = self._claim(advances, now, horizon, node, free, targets, careful=False)
+            done = self._claim(advances, now, horizon, node, free, reach, careful=False)
         except sqlite3.IntegrityError:  # an occurrence has its run already: nothing was written, and each is looked up
             for run, run_id, status, reason, related_id in drafts:
                 run.id, run.status, run.reason, run.related_id = run_id, status, reason, related_id
                 run.finished_at = run.started_at = run.node = None
                 run.attempt = run.fence = 0
-            done = self._claim(advances, now, horizon, node, free, targets, careful=True)
+            done = self._claim(advances, now, horizon, node, free, reach, careful=True)
         self._held.add(done.claimed)
         done.births.note(self._notices)
         self._notices.tell()
         return Claim(done.born, done.claimed)
 
-    def _is_anything_ready(self, horizon: datetime, free: Mapping[str, int], targets: Collection[str]) -> bool:
+    def _is_anything_ready(self, horizon: datetime, free: Mapping[str, int], reach: Reach) -> bool:
         micros = to_micros(horizon)
         with self._database.look() as connection:
             return any(
-                slots > 0 and ready_runs(connection, executor, micros, 1, targets) for executor, slots in free.items()
+                slots > 0 and ready_runs(connection, executor, micros, 1, reach) for executor, slots in free.items()
             )
 
     def _claim(
@@ -155,13 +156,13 @@ class SQLiteQueue:
         horizon: datetime,
         node: str,
         free: Mapping[str, int],
-        targets: Collection[str],
+        reach: Reach,
         *,
         careful: bool,
     ) -> Claimant:
         with self._database.write() as connection:
             claimant = Claimant(
-                connection, self._declarations, now, horizon, node, targets, self._held.lease_length, careful=careful
+                connection, self._declarations, now, horizon, node, reach, self._held.lease_length, careful=careful
             )
             if advances:
                 claimant.advance(advances)

@@ -62,7 +62,7 @@ JOB_INDEXES = (
     "CREATE UNIQUE INDEX jobs_by_id ON jobs (namespace, id) WHERE removed_at IS NULL",
     "CREATE INDEX jobs_removed ON jobs (namespace, id) WHERE removed_at IS NOT NULL",
     "CREATE INDEX jobs_due ON jobs (next_due) WHERE next_due IS NOT NULL AND removed_at IS NULL AND quarantine IS NULL",
-    "CREATE INDEX jobs_by_target ON jobs (target, next_due) WHERE removed_at IS NULL AND quarantine IS NULL",
+    "CREATE INDEX jobs_by_target ON jobs (namespace, target, next_due) WHERE removed_at IS NULL AND quarantine IS NULL",
     "CREATE INDEX jobs_by_owner ON jobs (namespace, owner, id) WHERE owner IS NOT NULL AND removed_at IS NULL",
     "CREATE INDEX jobs_declared ON jobs (namespace, id) WHERE is_declared = 1 AND removed_at IS NULL",
     "CREATE INDEX jobs_quarantined ON jobs (quarantined_by) WHERE quarantine IS NOT NULL",
@@ -147,7 +147,7 @@ RUN_INDEXES = (
     "CREATE UNIQUE INDEX occurrences_other ON runs (job, cause, scheduled_at, token) "
     "WHERE cause <> 'schedule' AND cause <> 'manual'",
     "CREATE INDEX runs_ready ON runs (executor, due_at) WHERE ready = 1",
-    "CREATE INDEX runs_ready_by_target ON runs (executor, target, due_at) WHERE ready = 1",
+    "CREATE INDEX runs_ready_by_target ON runs (executor, namespace, target, due_at) WHERE ready = 1",
     "CREATE INDEX runs_in_gate ON runs (job, place) WHERE place IS NOT NULL",
     "CREATE INDEX runs_held ON runs (held) WHERE held = 1",
     "CREATE INDEX runs_cancelling ON runs (held) WHERE held = 1 AND cancel_requested = 1",

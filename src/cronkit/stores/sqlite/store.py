@@ -1,7 +1,7 @@
 """``SQLiteStore``: jobs and runs in one file, for the processes of one host."""
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,8 +21,10 @@ from cronkit.stores.protocol import (
     Change,
     Claim,
     Claimed,
+    Due,
     Finish,
     JobFilter,
+    Reach,
     RunFilter,
     Scope,
     StoreCapabilities,
@@ -158,9 +160,9 @@ class SQLiteStore:
 
     # -- RunQueue -----------------------------------------------------------------------------------------------------
 
-    def due_jobs(self, now: datetime | None, limit: int, targets: Collection[str]) -> list[JobRow]:
+    def due_jobs(self, now: datetime | None, limit: int, reach: Reach) -> Due:
         """See ``RunQueue``."""
-        return self._queue.due_jobs(now, limit, targets)
+        return self._queue.due_jobs(now, limit, reach)
 
     def claim(
         self,
@@ -168,10 +170,10 @@ class SQLiteStore:
         now: datetime | None,
         node: str,
         free: Mapping[str, int],
-        targets: Collection[str],
+        reach: Reach,
     ) -> Claim:
         """See ``RunQueue``."""
-        return self._queue.claim(advances, now, node, free, targets)
+        return self._queue.claim(advances, now, node, free, reach)
 
     def held_by(self, node: str) -> list[Claimed]:
         """See ``RunQueue``."""
@@ -218,9 +220,9 @@ class SQLiteStore:
         """See ``RunQueue``."""
         return self._leases.reap(now)
 
-    def next_wake(self, free: Mapping[str, int], targets: Collection[str]) -> datetime | None:
+    def next_wake(self, free: Mapping[str, int], reach: Reach) -> datetime | None:
         """See ``RunQueue``."""
-        return self._queue.next_wake(free, targets)
+        return self._queue.next_wake(free, reach)
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """See ``RunQueue``."""

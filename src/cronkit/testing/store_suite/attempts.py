@@ -6,13 +6,22 @@ import pytest
 
 from cronkit.jobs.run import ErrorInfo
 from cronkit.jobs.status import RunStatus
-from cronkit.stores.protocol import Finish, JobStore
+from cronkit.stores.protocol import Finish, JobStore, Reach
 from cronkit.testing.store_suite.fixtures import StoreFixtures
-from cronkit.testing.store_suite.scene import NAMESPACE, NOON, TARGETS, Scene, after
+from cronkit.testing.store_suite.scene import FREE, NAMESPACE, NOON, REACH, WIDER, Scene, after
 
 
 class ClaimSuite(StoreFixtures):
     """``RunQueue.claim`` of waiting runs."""
+
+    def test_a_run_of_another_namespace_is_left_to_its_own_nodes(self, scene: Scene, store: JobStore) -> None:
+        row = scene.add(namespace="other", first=None)
+        store.enqueue(scene.click(row))
+        theirs = Reach("other", REACH.targets)
+
+        assert scene.claim() == []
+        assert store.next_wake(FREE, theirs) == scene.now
+        assert len(scene.claim(reach=theirs)) == 1
 
     def test_a_claimed_run_is_this_nodes_first_attempt(self, scene: Scene) -> None:
         row = scene.add()
@@ -73,7 +82,7 @@ class ClaimSuite(StoreFixtures):
         run = scene.come_due()
 
         assert scene.claim("one") == []
-        assert [each.run.id for each in scene.claim("another", targets=TARGETS | {"elsewhere"})] == [run.id]
+        assert [each.run.id for each in scene.claim("another", reach=WIDER)] == [run.id]
 
     def test_a_waiting_run_follows_its_job_to_another_executor(self, scene: Scene, store: JobStore) -> None:
         scene.add()

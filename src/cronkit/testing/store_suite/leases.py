@@ -5,7 +5,7 @@ import pytest
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import JobStore
 from cronkit.testing.store_suite.fixtures import StoreFixtures
-from cronkit.testing.store_suite.scene import FREE, HOUR, LEASE, NAMESPACE, NOON, TARGETS, Scene, after
+from cronkit.testing.store_suite.scene import FREE, HOUR, LEASE, NAMESPACE, NOON, REACH, Scene, after
 
 CRASH_RERUNS = 3
 
@@ -302,6 +302,6 @@ class LeaseSuite(StoreFixtures):
     ) -> None:
         store.enqueue(scene.click(scene.add(first=None)))
         store.renew("node", {}, LEASE, None)
-        assert len(store.claim((), None, "node", FREE, TARGETS).runs) == 1
+        assert len(store.claim((), None, "node", FREE, REACH).runs) == 1
 
         assert store.reap(None) == []

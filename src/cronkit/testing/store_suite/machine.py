@@ -22,7 +22,7 @@ from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import Advance, Claimed, Finish, JobStore
 from cronkit.testing.store_suite.fixtures import StoreFixtures
 from cronkit.testing.store_suite.model import ModelJob, StoreModel
-from cronkit.testing.store_suite.scene import HOUR, LEASE, NAMESPACE, TARGETS, Scene
+from cronkit.testing.store_suite.scene import HOUR, LEASE, NAMESPACE, REACH, Scene
 
 JOB_IDS = st.sampled_from("ab")
 EXECUTORS = st.sampled_from(["x", "y"])
@@ -117,7 +117,7 @@ class StoreMachine(RuleBasedStateMachine):
     def plan(self, limit: int, status: RunStatus, several: int, again: bool) -> None:
         """Let some occurrences of each job that is due be born, or missed; perhaps one a second time."""
         due = self.model.due(self.scene.now)
-        offered = self.store.due_jobs(self.scene.now, limit, TARGETS)
+        offered = self.store.due_jobs(self.scene.now, limit, REACH).jobs
         assert [job.next_at for job in offered] == sorted(job.next_at for job in due if job.next_at)[:limit]
         advances = [self._advance(job, status, several, again) for job in offered]
         # Before the store has them: it may write another id into a refusal that extends a record.
@@ -162,7 +162,7 @@ class StoreMachine(RuleBasedStateMachine):
         """Claim what may start: the longest due, as many as there are slots."""
         now, free = self.scene.now, {"x": x, "y": y}
         self.renew(node)
-        claimed = self.store.claim((), now, node, free, TARGETS).runs
+        claimed = self.store.claim((), now, node, free, REACH).runs
         for executor, slots in free.items():
             ready = [run for run in self.model.runs.values() if self.model.may_start(run, executor, now)]
             taken = [self.model.runs[each.run.id] for each in claimed if each.job.executor == executor]
@@ -324,7 +324,7 @@ class StoreMachine(RuleBasedStateMachine):
         """``next_wake`` may be early, never late."""
         free = {"x": 1, "y": 0}
         earliest = self.model.next_wake(free)
-        wake = self.store.next_wake(free, TARGETS)
+        wake = self.store.next_wake(free, REACH)
         assert earliest is None or (wake is not None and wake <= earliest)
 
 

@@ -1,6 +1,5 @@
 """Occurrences: when a job is due, what is born of it, and that an occurrence is born once."""
 
-from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,16 +9,14 @@ from cronkit.jobs.job import Pause
 from cronkit.jobs.keys import Cause
 from cronkit.jobs.status import RunStatus
 from cronkit.schedules import Every
-from cronkit.stores.protocol import Advance, JobStore
+from cronkit.stores.protocol import Advance, JobStore, Reach
 from cronkit.testing.store_suite.fixtures import StoreFixtures
-from cronkit.testing.store_suite.scene import HOUR, NAMESPACE, NOON, TARGETS, Scene, after
+from cronkit.testing.store_suite.scene import HOUR, NAMESPACE, NOON, REACH, WIDER, Scene, after
 
 
-def due_ids(
-    store: JobStore, now: datetime | None = NOON, limit: int = 10, targets: Collection[str] = TARGETS
-) -> list[str]:
+def due_ids(store: JobStore, now: datetime | None = NOON, limit: int = 10, reach: Reach = REACH) -> list[str]:
     """The ids of the jobs that are due."""
-    return [job.key.id for job in store.due_jobs(now, limit, targets)]
+    return [job.key.id for job in store.due_jobs(now, limit, reach).jobs]
 
 
 class DueSuite(StoreFixtures):
@@ -56,13 +53,13 @@ class DueSuite(StoreFixtures):
 
     def test_an_offered_job_is_as_it_stands(self, scene: Scene, store: JobStore) -> None:
         row = scene.add()
-        (offered,) = store.due_jobs(NOON, 10, TARGETS)
+        (offered,) = store.due_jobs(NOON, 10, REACH).jobs
 
         assert offered.snapshot() == row.snapshot()
 
     def test_an_offered_job_does_not_change_under_its_reader(self, scene: Scene, store: JobStore) -> None:
         row = scene.add()
-        (offered,) = store.due_jobs(NOON, 10, TARGETS)
+        (offered,) = store.due_jobs(NOON, 10, REACH).jobs
         scene.come_due()
 
         assert (offered.revision, offered.next_at) == (row.revision, row.next_at)
@@ -78,7 +75,13 @@ class DueSuite(StoreFixtures):
         scene.add(target="elsewhere")
 
         assert due_ids(store) == []
-        assert due_ids(store, targets=TARGETS | {"elsewhere"}) == ["job"]
+        assert due_ids(store, reach=WIDER) == ["job"]
+
+    def test_jobs_of_another_namespace_are_out_of_reach(self, scene: Scene, store: JobStore) -> None:
+        scene.add(namespace="other")
+
+        assert due_ids(store) == []
+        assert due_ids(store, reach=Reach("other", REACH.targets)) == ["job"]
 
     def test_jobs_of_unknown_targets_stand_in_nobodys_way(self, scene: Scene, store: JobStore) -> None:
         for number in range(5):

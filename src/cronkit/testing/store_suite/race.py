@@ -15,7 +15,7 @@ from cronkit.jobs.ids import IdSource
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import Claimed, Finish, JobStore
 from cronkit.testing.store_suite.fixtures import StoreFixtures
-from cronkit.testing.store_suite.scene import HOUR, LEASE, NAMESPACE, NOON, TARGETS, Scene
+from cronkit.testing.store_suite.scene import HOUR, LEASE, NAMESPACE, NOON, REACH, Scene
 
 NODES = 4
 JOBS = 12
@@ -34,11 +34,11 @@ def claim_everything(store: JobStore, number: int) -> Iterator[Claimed]:
     store.renew(name, {}, DAY, END)
     wake: datetime | None = END
     while wake is not None and wake <= END:
-        node.claim_due(*[node.advance(job) for job in store.due_jobs(END, 5, TARGETS)])
-        claimed = store.claim((), END, name, free, TARGETS).runs
+        node.claim_due(*[node.advance(job) for job in store.due_jobs(END, 5, REACH).jobs])
+        claimed = store.claim((), END, name, free, REACH).runs
         assert all(store.finish([Finish(each.run.id, each.fence, RunStatus.SUCCEEDED, END) for each in claimed]))
         yield from claimed
-        wake = store.next_wake(free, TARGETS)
+        wake = store.next_wake(free, REACH)
 
 
 class RaceSuite(StoreFixtures):

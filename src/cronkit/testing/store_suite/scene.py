@@ -11,7 +11,7 @@ from cronkit.jobs.policies import LIBRARY_DEFAULTS, read_policies
 from cronkit.jobs.run import Run, RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.schedules import Every
-from cronkit.stores.protocol import Advance, Claimed, Finish, JobFilter, JobStore
+from cronkit.stores.protocol import Advance, Claimed, Finish, JobFilter, JobStore, Reach
 
 NAMESPACE = "suite"
 NOON = datetime(2026, 3, 27, 12, tzinfo=UTC)
@@ -19,7 +19,8 @@ NOON = datetime(2026, 3, 27, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 """From one occurrence to the next."""
 LEASE = timedelta(seconds=30)
-TARGETS = frozenset({"target"})
+REACH = Reach(NAMESPACE, frozenset({"target"}))
+WIDER = Reach(NAMESPACE, frozenset({"target", "elsewhere"}))
 FREE = {"default": 10}
 EVERY = JobFilter(NAMESPACE)
 
@@ -96,7 +97,7 @@ class Scene:
 
     def claim_due(self, *advances: Advance) -> list[RunRow]:
         """Apply advances now."""
-        return self.store.claim(advances, self.now, "node", {}, TARGETS).born
+        return self.store.claim(advances, self.now, "node", {}, REACH).born
 
     def come_due(self, job_id: str = "job", **refused: Any) -> Run:
         """The job's next occurrence comes due and is born; ``refused`` as for ``birth``."""
@@ -114,12 +115,10 @@ class Scene:
         assert run is not None
         return self.run(run.id)
 
-    def claim(
-        self, node: str = "node", free: Mapping[str, int] = FREE, targets: Collection[str] = TARGETS
-    ) -> list[Claimed]:
+    def claim(self, node: str = "node", free: Mapping[str, int] = FREE, reach: Reach = REACH) -> list[Claimed]:
         """A node, whose lease begins anew, claims what it can now."""
         self.renew(node)
-        return self.store.claim((), self.now, node, free, targets).runs
+        return self.store.claim((), self.now, node, free, reach).runs
 
     def renew(self, node: str = "node", *held: Claimed) -> frozenset[str]:
         """A node's lease begins anew; the ids of those it believes to hold and does not."""

@@ -9,7 +9,7 @@ from cronkit.jobs.job import Pause
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import Change, JobStore
 from cronkit.testing.store_suite.fixtures import StoreFixtures
-from cronkit.testing.store_suite.scene import FREE, NAMESPACE, NOON, TARGETS, Scene, after
+from cronkit.testing.store_suite.scene import FREE, NAMESPACE, NOON, REACH, WIDER, Scene, after
 
 
 def behind_a_running_one(scene: Scene) -> None:
@@ -85,7 +85,7 @@ class NextWakeSuite(StoreFixtures):
 
     def wake(self, store: JobStore) -> datetime | None:
         """When a node with free slots, that knows the target, is to look again."""
-        return store.next_wake({**FREE, "full": 0}, TARGETS)
+        return store.next_wake({**FREE, "full": 0}, REACH)
 
     def test_an_empty_store_wakes_nobody(self, store: JobStore) -> None:
         assert self.wake(store) is None
@@ -126,7 +126,7 @@ class NextWakeSuite(StoreFixtures):
         self, blocked: Callable[[Scene], None], scene: Scene, store: JobStore
     ) -> None:
         blocked(scene)
-        assert store.due_jobs(scene.now, 10, TARGETS) == []
+        assert store.due_jobs(scene.now, 10, REACH).jobs == []
         assert scene.claim(free={**FREE, "full": 0}) == []
 
         wake = self.wake(store)
@@ -136,13 +136,13 @@ class NextWakeSuite(StoreFixtures):
         for_an_executor_that_is_full(scene)
         assert scene.claim(free={"full": 0}) == []
 
-        assert store.next_wake({"full": 1}, TARGETS) == NOON
+        assert store.next_wake({"full": 1}, REACH) == NOON
 
     def test_a_target_that_becomes_known_wakes_for_what_waited_for_it(self, scene: Scene, store: JobStore) -> None:
         of_a_job_of_an_unknown_target(scene)
-        assert store.due_jobs(scene.now, 10, TARGETS) == []
+        assert store.due_jobs(scene.now, 10, REACH).jobs == []
 
-        assert store.next_wake(FREE, TARGETS | {"elsewhere"}) == after(hours=-1)
+        assert store.next_wake(FREE, WIDER) == after(hours=-1)
 
     def test_a_target_that_becomes_known_wakes_for_the_run_that_waited_for_it(
         self, scene: Scene, store: JobStore
@@ -150,7 +150,7 @@ class NextWakeSuite(StoreFixtures):
         of_an_unknown_target(scene)
         assert scene.claim() == []
 
-        assert store.next_wake(FREE, TARGETS | {"elsewhere"}) == NOON
+        assert store.next_wake(FREE, WIDER) == NOON
 
     def test_a_gate_that_opens_wakes_for_what_waited_behind_it(self, scene: Scene, store: JobStore) -> None:
         scene.add(overlap="queue")
