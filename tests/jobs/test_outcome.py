@@ -3,6 +3,7 @@
 import gc
 import weakref
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -212,3 +213,9 @@ def test_a_timeout_names_its_limit_and_where_the_thread_was() -> None:
 
 def test_a_cancelled_attempt_gives_the_reason() -> None:
     assert (cancelled("asked").status, cancelled("asked").reason) == (RunStatus.CANCELLED, "asked")
+
+
+@pytest.mark.parametrize("signal", [Skip, Fail, lambda reason: RetryLater("1s", reason)])
+@pytest.mark.parametrize(("reason", "kept"), [("half \ud800", "half ?"), (42, "42")])
+def test_a_reason_is_a_text_that_every_store_can_keep(signal: Any, reason: Any, kept: str) -> None:
+    assert raised(signal(reason)).reason == kept

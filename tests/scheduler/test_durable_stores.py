@@ -195,9 +195,14 @@ def test_a_declared_job_that_cannot_be_read_is_planned_so_and_left_alone(
     assert "job 'beat' does not run, for what the store has of it cannot be read" in caplog.text
 
 
-def test_a_job_that_cannot_be_read_cannot_be_updated(file: Home) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [lambda s: s.update("beat", timeout="5s"), lambda s: s.pause("beat"), lambda s: s.resume("beat")],
+    ids=["update", "pause", "resume"],
+)
+def test_a_job_that_cannot_be_read_cannot_be_changed(file: Home, change: Callable[[Scheduler], object]) -> None:
     with pytest.raises(UnreadableError, match=r"job 'beat' cannot be changed, .*; reset\(\) it, if code declares it"):
-        damaged(file).update("beat", timeout="5s")
+        change(damaged(file))
 
 
 def test_reset_rewrites_a_declared_job_that_cannot_be_read_where_it_stood(file: Home) -> None:

@@ -91,12 +91,17 @@ def raised(error: BaseException) -> Outcome:
 
 def _read(error: BaseException) -> Outcome:
     if isinstance(error, Skip):
-        return Outcome(RunStatus.SKIPPED, reason=error.reason)
+        return Outcome(RunStatus.SKIPPED, reason=_text(error.reason))
     if isinstance(error, RetryLater):
-        return Outcome(RunStatus.RETRYING, reason=error.reason, retry_after=parse_duration(error.delay))
+        return Outcome(RunStatus.RETRYING, reason=_text(error.reason), retry_after=parse_duration(error.delay))
     if isinstance(error, Fail):
-        return Outcome(RunStatus.FAILED, reason=error.reason, error=_describe(error), final=True)
+        return Outcome(RunStatus.FAILED, reason=_text(error.reason), error=_describe(error), final=True)
     return Outcome(RunStatus.FAILED, error=_describe(error))
+
+
+def _text(reason: Any) -> str | None:
+    """A reason as every store can keep it: a text, without lone surrogates."""
+    return None if reason is None else str(reason).encode("utf-8", "replace").decode()[:MESSAGE_LIMIT]
 
 
 def timed_out(limit: timedelta, stack: str | None = None) -> Outcome:

@@ -352,7 +352,7 @@ class AsyncRunHandle:
 
         refuse_inside_a_run("result()")
         ended, call_here = anyio.Event(), _caller_into_this_loop()
-        forget = await self._call(self._handle.call_when_ended, lambda: call_here(ended.set))
+        forget = await self._call(self._handle._call_when_ended, lambda: call_here(ended.set))
         try:
             with anyio.move_on_after(seconds(timeout)):
                 await ended.wait()

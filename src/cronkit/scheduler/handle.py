@@ -126,8 +126,9 @@ class RunHandle:
         """Where the run stands now."""
         return self.run().status
 
-    def call_when_ended(self, callback: Callable[[], object]) -> Callable[[], None]:
-        """Call ``callback`` in whatever thread once the run has ended, at once if it has; return what undoes that."""
+    def _call_when_ended(self, callback: Callable[[], object]) -> Callable[[], None]:
+        """Call ``callback`` in whatever thread, perhaps the engine's, once the run has ended, at once if it has; return
+        what undoes that."""
         return self._waiters.call_when_ended(self.id, callback)
 
     def result(self, timeout: Seconds | None = None) -> Any:
@@ -142,7 +143,7 @@ class RunHandle:
         """
         self._waiters.refuse_inside("result()")
         ended = threading.Event()
-        forget = self.call_when_ended(ended.set)
+        forget = self._call_when_ended(ended.set)
         try:
             limit = seconds(timeout)
             if not ended.wait(None if limit is None else min(limit, threading.TIMEOUT_MAX)):

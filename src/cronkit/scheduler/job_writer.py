@@ -92,12 +92,7 @@ class JobWriter:
             UnreadableError: the store cannot read what it has of the job.
         """
         while True:
-            row, now = self.load(job_id), self._parts.clock.now()
-            if row.unreadable is not None:
-                raise UnreadableError(
-                    f"job {job_id!r} cannot be changed, for what the store has of it cannot be read: {row.unreadable}; "
-                    "reset() it, if code declares it, or remove() and add() it"
-                )
+            row, now = self._readable(job_id), self._parts.clock.now()
             before = row.snapshot()
             births = changes.update(row, respecify(row.spec), now, by, self._parts.new_id)
             changed = differences(before.spec, row.spec)
@@ -141,7 +136,7 @@ class JobWriter:
                 return row.snapshot()
 
     def pause(self, job_id: str, reason: str | None, until: datetime | None, by: str | None) -> Job:
-        """Stop a job's schedule; raises JobNotFoundError if there is no such job."""
+        """Stop a job's schedule; raises as ``update`` does."""
         row = self._change(job_id, lambda row, now: changes.pause(row, now, reason, until, by, self._parts.new_id))
         self.tell(JobPaused, row.key, row.updated_at, reason=reason, until=until, by=by)
         return row.snapshot()
@@ -150,9 +145,9 @@ class JobWriter:
         """Let a paused job's schedule go on; nothing happens to one that is not paused.
 
         Raises:
-            JobNotFoundError: there is no such job.
+            JobNotFoundError: there is no such job; UnreadableError: the store cannot read what it has of the job.
         """
-        job = self.load(job_id).snapshot()
+        job = self._readable(job_id).snapshot()
         if not job.paused:
             return job
         row = self._change(job_id, lambda row, now: changes.resume(row, now, by, self._parts.new_id))
@@ -171,6 +166,16 @@ class JobWriter:
         """Publish an event about a job, if anybody listens."""
         if self._parts.bus.wants(kind):
             self._parts.bus.publish(kind(at=at, namespace=key.namespace, job_id=key.id, **details))
+
+    def _readable(self, job_id: str) -> JobRow:
+        """A copy of the row of a job that may be changed: what is written back would be the end of what is unread."""
+        row = self.load(job_id)
+        if row.unreadable is not None:
+            raise UnreadableError(
+                f"job {job_id!r} cannot be changed, for what the store has of it cannot be read: {row.unreadable}; "
+                "reset() it, if code declares it, or remove() and add() it"
+            )
+        return row
 
     def _new(self, spec: JobSpec, by: str | None) -> JobRow:
         """The row of a job to be added, unless it would never run; one that is there already may have ended."""
@@ -204,7 +209,7 @@ class JobWriter:
 
     def _change(self, job_id: str, decide: Decide) -> JobRow:
         while True:
-            row = self.load(job_id)
+            row = self._readable(job_id)
             if self._parts.store.save(row, decide(row, self._parts.clock.now())):
                 return row
 
