@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Required, TypedDict
 
 from cronkit.errors import ConfigurationError
 from cronkit.executors.protocol import Executor
-from cronkit.jobs.job import JobSpec
+from cronkit.jobs.job import JobSpec, new_spec
 from cronkit.jobs.policies import Duration, Missed, OnCrash, Overlap, Policies, Retry, read_policies
 from cronkit.jobs.target import Colour, Target
 from cronkit.scheduler.unknown_options import refuse_trigger, refuse_unknown
@@ -74,6 +74,7 @@ class JobRequest(JobOptions, total=False):
 
 OWN_SCHEDULES = (At, CalendarInterval, Cron, Every, Manual)
 """Looked for first: asking whether an object fits a protocol costs 20 us."""
+CRONTAB_OF_NUMBERS = "0123456789*/,- "
 ID_LENGTH = 200
 POLICY_OPTIONS = frozenset({"missed", "overlap", "retry", "on_crash", "timeout", "spread", "jitter", "max_runs"})
 LABEL_OPTIONS = frozenset({"name", "description", "owner"})
@@ -95,13 +96,11 @@ class SpecReader(NamedTuple):
         """
         _check_id(job_id)
         refuse_trigger(schedule, options)
-        spec = JobSpec(
-            id=job_id,
-            target=target.name,
-            schedule=self.schedule(schedule, job_id, tz),
-            executor=self._executor(target, options.get("executor")),
-            **{"policies": self.defaults, **self._read(options, self.defaults)},
-        )
+        schedule = self.schedule(schedule, job_id, tz)
+        executor = self._executor(target, options.get("executor"))
+        given = self._read(options, self.defaults)
+        given.setdefault("policies", self.defaults)
+        spec = new_spec(job_id, target.name, schedule, executor, given)
         self._check_overlap(spec)
         target.check_arguments(spec.args, spec.kwargs)
         return spec
@@ -127,6 +126,9 @@ class SpecReader(NamedTuple):
     def schedule(self, schedule: AnySchedule, job_id: str, tz: Zone | None) -> Schedule:
         """A schedule bound to its own zone, the given one, or the scheduler's."""
         if isinstance(schedule, str):
+            if type(schedule) is str and not schedule.strip(CRONTAB_OF_NUMBERS) and len(schedule.split()) == 5:
+                # Nothing else looks so, and it names no zone and hashes nothing: 4 us rather than 7.
+                return Cron(schedule, tz=self.tz if tz is None else tz)
             return parse_schedule(schedule, tz=tz, seed=job_id).bind(tz=self.tz)
         if isinstance(schedule, timedelta):
             return Every(schedule)
@@ -201,6 +203,8 @@ def _collection(option: str, value: Any) -> Collection[Any]:
 
 def as_mapping(option: str, value: Any) -> dict[str, Any]:
     """A copy of names with their values, empty for None; ConfigurationError for anything else."""
+    if type(value) is dict:  # 0.1 us; whether an object is a Mapping takes 0.4
+        return value.copy()
     if value is not None and not isinstance(value, Mapping):
         raise ConfigurationError(f"{option}={value!r} is no mapping: give names with their values, such as {{'n': 1}}")
     return dict(value or {})

@@ -86,7 +86,7 @@ class Scheduler:
             )
         length, renewal = lease_times(lease, renew_every)
         known: dict[str, Executor] = {"default": ThreadExecutor(), "loop": CoroutineExecutor(), **(executors or {})}
-        self._parts = Parts(
+        parts = Parts(
             namespace=namespace,
             store=opened,
             waiters=RunWaiters(opened, known.values()),
@@ -105,11 +105,12 @@ class Scheduler:
         self._reader = SpecReader(
             tz=UTC if tz == "UTC" else resolve_zone(tz),  # a ZoneInfo of it costs each fire a conversion
             defaults=(defaults or Defaults()).policies(),
-            executors=self._parts.executors,
+            executors=known,
             default_executors={Colour.FUNCTION: "default", Colour.COROUTINE: "loop"},
         )
         self._owner = owner
         self._importable = Importable(importable)
+        self._use(parts)
         self.ledger = Ledger(lambda: self._parts.store, namespace)
 
     # -- registration -------------------------------------------------------------------------------------------------
@@ -512,12 +513,14 @@ class Scheduler:
         """
         with self._lock:
             self._check_idle()
-            original, self._parts, self._runtime = self._parts, parts, runtime
+            original, self._runtime = self._parts, runtime
+            self._use(parts)
         try:
             yield
         finally:
             with self._lock:
-                self._parts, self._runtime = original, None
+                self._use(original)
+                self._runtime = None
 
     def _check_idle(self) -> None:
         if self.is_running:
@@ -552,17 +555,15 @@ class Scheduler:
             self._registrar.import_targets(self._parts.store.target_names())
         self._deployment.warn(self.apply())
 
-    @property
-    def _writer(self) -> JobWriter:
-        return JobWriter(self._parts, self.namespace)
+    def _use(self, parts: Parts) -> None:
+        """Be made of ``parts`` from now on."""
+        self._parts = parts
+        self._writer = JobWriter(parts, self.namespace)
+        self._registrar = Registrar(parts, self.namespace, self._reader, self._importable, self._owner)
 
     @property
     def _deployment(self) -> Deployment:
         return Deployment(self._parts, self.namespace, self._owner)
-
-    @property
-    def _registrar(self) -> Registrar:
-        return Registrar(self._parts, self.namespace, self._reader, self._importable, self._owner)
 
     def _instant(self, text: datetime | str) -> datetime:
         return At(text).bind(tz=self._reader.tz).instants[0].astimezone(UTC)

@@ -1,6 +1,6 @@
 """The names of zones: from what a caller gives to a ``tzinfo``, and back to a name."""
 
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from cronkit.errors import ScheduleError
@@ -34,7 +34,7 @@ def resolve_zone(tz: object) -> tzinfo:
     """
     if isinstance(tz, str):
         return _named_zone(str.__str__(tz))
-    if type(tz) is ZoneInfo:
+    if type(tz) is ZoneInfo or tz is UTC:
         return tz
     if not isinstance(tz, tzinfo):
         raise ScheduleError(
