@@ -1,11 +1,12 @@
-"""cronkit at work on the machine it is on: four jobs, shown live, then a table of their runs and a timeline.
+"""cronkit at work on the machine it is on: four jobs in a SQLite file, shown live, then their runs and a timeline.
 
     python examples/quickstart.py                 twelve seconds of it
     python examples/quickstart.py --seconds 6     six
 
 A plain function samples disk, memory and load every second, on a worker thread. A coroutine measures the loopback
 network every two seconds, on an event loop of the scheduler's own. A cron schedule with a seconds field sums up every
-five seconds. A one-off looks through the standard library once. Only cronkit and the standard library are needed.
+five seconds. A one-off looks through the standard library once. Only cronkit and the standard library are needed. The
+jobs and their runs are in a file, and the table at the end is read from it.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import hashlib
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections import deque
 from contextlib import suppress
@@ -24,7 +26,9 @@ from typing import NamedTuple
 
 from cronkit import At, Run, Scheduler
 
-scheduler = Scheduler()
+folder = tempfile.TemporaryDirectory(prefix="cronkit-")
+file = Path(folder.name, "jobs.db")
+scheduler = Scheduler(f"sqlite:///{file}")
 
 
 class Sample(NamedTuple):
@@ -203,7 +207,7 @@ def main() -> None:
         watch(seconds)
 
     runs = finished_runs()
-    print("", "Runs", HEADING, *map(row, runs), sep="\n")
+    print("", f"What is in {file}:", "", "Runs", HEADING, *map(row, runs), sep="\n")
     if runs:
         print("", "Timeline", *timeline(runs), sep="\n")
     failed = [run for run in runs if run.error is not None]
