@@ -26,8 +26,7 @@ from typing import NamedTuple
 
 from cronkit import At, Run, Scheduler
 
-folder = tempfile.TemporaryDirectory(prefix="cronkit-")
-file = Path(folder.name, "jobs.db")
+file = Path(tempfile.gettempdir(), f"cronkit-{os.getpid()}.db")
 scheduler = Scheduler(f"sqlite:///{file}")
 
 
@@ -212,6 +211,8 @@ def main() -> None:
         print("", "Timeline", *timeline(runs), sep="\n")
     failed = [run for run in runs if run.error is not None]
     print(f"\n{len(runs)} runs of {len(scheduler.jobs())} jobs, {len(failed)} failed")
+    for each in file.parent.glob(f"{file.name}*"):
+        each.unlink()
     sys.exit(bool(failed))
 
 
