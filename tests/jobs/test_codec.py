@@ -457,3 +457,30 @@ def test_every_tag_that_is_written_can_be_read() -> None:
 def test_a_fixed_offset_keeps_its_seconds() -> None:
     zone = timezone(timedelta(hours=5, seconds=30))
     assert round_trip(datetime(2027, 1, 1, tzinfo=zone, fold=1)).utcoffset() == timedelta(hours=5, seconds=30)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"$date": "2027-01-01"},
+        {"n": 1, "$date": "2027-01-01"},
+        {"n": 2**2048},
+        {"n": -(2**2047)},
+        {"n": 10**5000},
+        {"text": "\ud83d" + "\ude00"},
+        {"text": "\U0001f600"},
+        {"\ud83d\ude00": "$"},
+        {"text": "x" * 1_000},
+        {"yes": True, "no": False, "nothing": None, "one": 1, "text": '"\\\n'},
+    ],
+)
+def test_a_small_dict_of_plain_values_comes_back_as_it_was(value: dict[str, Any]) -> None:
+    found = decode_value(encode_value(value))
+    assert found == value
+    assert list(map(type, found.values())) == list(map(type, value.values()))
+
+
+def test_a_dict_is_written_alike_alone_and_within_another_value() -> None:
+    value = {"b": 1, "a": "\u00e9", "c": None, "d": True}
+    assert encode_value([value]) == f"[{encode_value(value)}]"
+    assert encode_value([value], canonical=True) == f"[{encode_value(value, canonical=True)}]"

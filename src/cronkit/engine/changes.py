@@ -5,7 +5,7 @@ change, to be written with it. ``cronkit.jobs.layers`` says what becomes of a de
 """
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from cronkit.engine.planner import (
     INSTANT,
@@ -25,7 +25,6 @@ from cronkit.jobs.rules import REMOVED_REASON, is_spent
 from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
 
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
 JUST_PAST = timedelta(minutes=1)
 """A one-shot no further than this in the past when it is added is late, not meaningless: it runs."""
 
@@ -181,10 +180,10 @@ def _bear_early(job: JobRow, now: datetime, new_id: NewId) -> list[RunRow]:
     return [queued(job, job.next_at, next_due(job.spec, job.next_at), now, new_id)]
 
 
-def _start_schedule(job: JobRow, now: datetime, accounted: datetime = LONG_AGO) -> None:
+def _start_schedule(job: JobRow, now: datetime, accounted: datetime | None = None) -> None:
     schedule = job.spec.schedule
     before = now - JUST_PAST if is_one_shot(schedule) else now
-    job.watermark = max(before - INSTANT, accounted)
+    job.watermark = before - INSTANT if accounted is None else max(before - INSTANT, accounted)
     job.next_at = next_after(schedule, job.watermark)
     job.next_due = None
     if job.next_at is not None:

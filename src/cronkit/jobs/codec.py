@@ -38,8 +38,12 @@ _PLAIN_INT_BITS = 2048
 _PLAIN_LENGTH = 600
 """At most how long a text that `plain_text` gives: no number in it has as many bits as the above."""
 _PLAIN_KEYS = frozenset({str})
-_PLAIN_VALUES = frozenset({str, int, bool, NoneType})
-_encode_plain = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_PLAIN_VALUES: dict[type[Any], Callable[[Any], str]] = {
+    str: quote,
+    int: repr,
+    bool: {False: "false", True: "true"}.__getitem__,
+    NoneType: {None: "null"}.__getitem__,
+}
 _SPLIT_SURROGATES = re.compile("[\ud800-\udbff](?=[\udc00-\udfff])")
 """Two lone surrogates that JSON would join to one character."""
 _ELEMENT, _KEY = BareStep("{an element}"), BareStep("{a key}")
@@ -80,14 +84,14 @@ def encode_fields(fields: Mapping[str, Any], *, canonical: bool = False) -> str:
 def plain_text(value: dict[Any, Any]) -> str | None:
     """The text of a small dict of nothing but texts and whole numbers, as `encode_value` writes it; None for any other.
 
-    Most arguments and every crontab are such: 0.9 us rather than 1.7 for an argument, 1.7 rather than 2.8 for a
+    Most arguments and every crontab are such: 0.6 us rather than 1.7 for an argument, 1.0 rather than 2.8 for a
     crontab.
     """
     try:
-        if not (_PLAIN_VALUES.issuperset(map(type, value.values())) and _PLAIN_KEYS.issuperset(map(type, value))):
+        if not _PLAIN_KEYS.issuperset(map(type, value)):
             return None
-        text = _encode_plain(value)
-    except (ValueError, RuntimeError):  # a number of more digits than Python writes; another thread changes the dict
+        text = f"{{{','.join([f'{quote(name)}:{_PLAIN_VALUES[type(each)](each)}' for name, each in value.items()])}}}"
+    except (KeyError, ValueError, RuntimeError):  # no such type; too many digits; another thread changes the dict
         return None
     # A tag, or half a surrogate, or what looks like one, takes more than this to tell; so does a long number.
     return text if len(text) <= _PLAIN_LENGTH and "$" not in text and "\\ud" not in text else None

@@ -127,14 +127,15 @@ class SQLiteJobs:
             free: list[NewJob] = []
             inserted: list[bool] = []
             for new in jobs:
-                inserted.append(new.job.key[:2] not in taken)
+                name = new.job.key[:2]
+                inserted.append(name not in taken)
                 if inserted[-1]:
-                    taken.add(new.job.key[:2])
+                    taken.add(name)
                     free.append(new)
             pks = write_new(connection, free)
         for pk, new in zip(pks, free, strict=True):
             job = new.job
-            job.key, job.revision = job.key._replace(generation=pk), 1
+            job.key, job.revision = JobKey(job.key.namespace, job.key.id, pk), 1
             self._remember(job, 1)
         return inserted
 

@@ -23,6 +23,7 @@ from cronkit.stores.sqlite.moments import from_micros, maybe_micros, to_micros
 TAKEN = """
 SELECT wanted.value FROM json_each(?) AS wanted CROSS JOIN jobs
 WHERE jobs.namespace = ? AND jobs.id = wanted.value AND jobs.removed_at IS NULL"""
+IS_TAKEN = "SELECT namespace, id FROM jobs WHERE namespace = ? AND id = ? AND removed_at IS NULL"
 LAST_PK = "SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'jobs'), 0)"
 INSERT_JOB = """
 INSERT INTO jobs (pk, namespace, id, revision, spec_revision, target, executor, created_at, updated_at, watermark,
@@ -50,6 +51,7 @@ class NewJob:
     def row(self, pk: int) -> tuple[object, ...]:
         """The values of ``INSERT_JOB``."""
         job = self.job
+        next_at = maybe_micros(job.next_at)
         return (
             pk,
             job.key.namespace,
@@ -59,8 +61,8 @@ class NewJob:
             to_micros(job.created_at),
             to_micros(job.updated_at),
             to_micros(job.watermark),
-            maybe_micros(job.next_at),
-            maybe_micros(job.next_due),
+            next_at,
+            next_at if job.next_due is job.next_at else maybe_micros(job.next_due),
             self.pause,
             job.spawned,
             job.revisions,
@@ -101,8 +103,10 @@ def write_new(connection: Connection, jobs: Sequence[NewJob]) -> list[int]:
     return pks
 
 
-def taken_ids(connection: Connection, jobs: Iterable[JobRow]) -> set[tuple[str, str]]:
+def taken_ids(connection: Connection, jobs: Sequence[JobRow]) -> set[tuple[str, str]]:
     """Which of the names of jobs are in use."""
+    if len(jobs) == 1:  # 1.3 us rather than 3.2
+        return set(connection.execute(IS_TAKEN, jobs[0].key[:2]))
     ids: dict[str, list[str]] = {}
     for job in jobs:
         ids.setdefault(job.key.namespace, []).append(job.key.id)
