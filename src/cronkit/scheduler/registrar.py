@@ -67,20 +67,25 @@ class Registrar(NamedTuple):
         former = self.parts.registry.check_aliases(known, aliases)
         return Declaration(self._spec(known, schedule, job_id, tz, options), known, former)
 
-    def read_many(self, requests: Iterable[JobRequest]) -> list[Declaration]:
-        """Jobs that are to be added at run time; targets that are new are registered, and nothing else is done."""
-        jobs: dict[str, Declaration] = {}
+    def read_many(self, requests: Iterable[JobRequest]) -> tuple[list[JobSpec], list[Declaration]]:
+        """Jobs that are to be added at run time, and of those that stand on one target the last alone, to register.
+
+        Targets that are new are registered, and nothing else is done.
+        """
+        specs: dict[str, JobSpec] = {}
+        standing: dict[tuple[Target, tuple[str, ...]], Declaration] = {}
         for index, request in enumerate(requests):
             try:
                 job = self._read_request(request)
-                if job.spec.id in jobs:
+                if job.spec.id in specs:
                     raise ConfigurationError(f"two of these jobs have the id {job.spec.id!r}: give one another id=")
             except CronkitError as error:
                 error.add_note(f"This is jobs[{index}] of add_many(); none of them was added.")
                 raise
             self.register_new(job)
-            jobs[job.spec.id] = job
-        return list(jobs.values())
+            specs[job.spec.id] = job.spec
+            standing[job.target, job.aliases] = job
+        return list(specs.values()), list(standing.values())
 
     def register(self, job: Declaration) -> None:
         """Have a job's target under its names, in place of an older version of it."""

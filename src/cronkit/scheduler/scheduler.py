@@ -214,11 +214,11 @@ class Scheduler:
             ConfigurationError, ScheduleError: a job could never run as it is given; JobExistsError: ids are taken.
         """
         registrar = self._registrar
-        given = registrar.read_many(jobs)
+        specs, standing = registrar.read_many(jobs)
         self._apply_declarations()
-        for job in given:
+        for job in standing:
             registrar.register(job)
-        return self._writer.put_many([job.spec for job in given], exists, by)
+        return self._writer.put_many(specs, exists, by)
 
     def update(
         self,
