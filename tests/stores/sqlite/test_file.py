@@ -12,6 +12,7 @@ from cronkit.errors import ConfigurationError, StoreUnavailableError, StoreVersi
 from cronkit.stores import open_store
 from cronkit.stores.protocol import JobFilter
 from cronkit.stores.sqlite import SQLiteStore
+from cronkit.stores.sqlite.database import Loan
 from cronkit.stores.sqlite.location import filesystem_of, refuse_network
 from cronkit.stores.sqlite.migrations import migrate
 from cronkit.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS, Migration
@@ -280,6 +281,92 @@ def test_a_file_that_was_deleted_is_not_silently_begun_anew(path: Path, store: S
     away.rename(path)
 
     assert scene.load().key.id == "job"
+
+
+def test_a_file_that_is_moved_while_a_connection_is_made_is_not_made_anew(path: Path, store: SQLiteStore) -> None:
+    Scene(store).add()
+    path.rename(path.with_name("away.db"))
+
+    with pytest.raises(StoreUnavailableError, match="gone"):
+        store._database._connect()  # as if it had been checked just before
+    assert not path.exists()
+
+
+def test_an_empty_file_in_the_place_of_the_one_that_was_used_is_refused_until_the_store_is_closed(
+    path: Path, store: SQLiteStore
+) -> None:
+    scene = Scene(store)
+    scene.add()
+    path.unlink()
+    path.touch()
+    with pytest.raises(StoreUnavailableError, match="replaced"):
+        scene.add("lost")
+    with pytest.raises(StoreUnavailableError, match="empty file"):
+        scene.add("lost")
+    assert path.stat().st_size == 0
+
+    store.close()
+    scene.add("another")
+    assert store.load(NAMESPACE, "job") is None
+
+
+def test_a_file_that_was_emptied_is_unavailable_until_it_is_put_back(path: Path, store: SQLiteStore) -> None:
+    scene = Scene(store)
+    scene.add()
+    with store._database.look() as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = path.read_bytes()
+    path.write_bytes(b"")
+    for _ in range(2):
+        with pytest.raises(StoreUnavailableError, match=r"put the file back|no SQLite database"):
+            store.jobs(EVERYTHING, limit=1, cursor=None)
+    path.write_bytes(content)
+
+    assert [job.id for job in store.jobs(EVERYTHING, limit=1, cursor=None)] == ["job"]
+
+
+def test_a_file_without_its_tables_is_unavailable(path: Path, store: SQLiteStore) -> None:
+    store.open()
+    execute(path, "DROP TABLE jobs")
+
+    with pytest.raises(StoreUnavailableError, match="put the file back"):
+        store.next_wake({}, REACH)
+
+
+def test_an_interrupted_read_keeps_nobody_waiting(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.open()
+
+    def interrupted(cache: int | None = None) -> sqlite3.Connection:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store._database, "_connect", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.target_names()
+    monkeypatch.undo()
+
+    assert not store._database._lent
+    assert store.target_names() == frozenset()
+
+
+def test_a_read_whose_end_is_never_told_is_no_loan_any_more(store: SQLiteStore) -> None:
+    loan = Loan()
+    store._database._lend(loan).close()
+    assert len(store._database._lent) == 1
+    del loan
+
+    assert not store._database._lent
+
+
+def test_a_store_that_is_dropped_leaves_no_connection_no_thread_and_no_lock(path: Path) -> None:
+    store = SQLiteStore(path)
+    Scene(store).add()
+    assert store.due_jobs(NOON, 1, REACH).jobs
+    store.subscribe(lambda change, detail: None)
+    database, watcher, dispatcher = store._database, store._watcher, store._dispatcher
+    del store
+
+    assert [lane.connection for lane in (database._writer, database._leases)] == [None, None]
+    assert (database._readers, watcher._watch, dispatcher._files) == ([], None, {})
 
 
 def test_what_was_written_to_a_file_that_is_gone_is_not_acknowledged(

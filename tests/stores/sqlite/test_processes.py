@@ -189,7 +189,8 @@ def test_a_preferred_process_that_was_stopped_is_stood_in_for(connect: Callable[
     Scene(store).add()
     program = (
         "import sys; from cronkit.stores.sqlite import SQLiteStore; from cronkit.testing.store_suite.scene import *\n"
-        f"print(len(SQLiteStore({str(store.path)!r}).due_jobs(NOON, 1, REACH).jobs), flush=True); sys.stdin.read()"
+        f"store = SQLiteStore({str(store.path)!r})\n"
+        "print(len(store.due_jobs(NOON, 1, REACH).jobs), flush=True); sys.stdin.read()"
     )
     holder = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdout is not None

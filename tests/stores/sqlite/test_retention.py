@@ -7,6 +7,8 @@ import pytest
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import RunFilter
 from cronkit.stores.sqlite import SQLiteStore
+from cronkit.stores.sqlite.database import Connection
+from cronkit.stores.sqlite.moments import to_micros
 from cronkit.stores.sqlite.schema import BLOCK
 from cronkit.testing.store_suite.scene import NAMESPACE, NOON, Scene, after
 
@@ -52,6 +54,29 @@ def test_runs_are_kept_for_as_long_as_was_asked(tmp_path: Path) -> None:
 
     assert kept(scene) == ids[4:]
     scene.store.close()
+
+
+def test_a_record_that_is_extended_while_the_old_ones_are_looked_for_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SQLiteStore(tmp_path / "jobs.db", keep_for="5h")
+    scene = Scene(store)
+    scene.add()
+    ids = ended(scene, 10)
+    look = store._retention._prunable
+
+    def extended_afterwards(connection: Connection, too_old: int, limit: int) -> list[int]:
+        gone = look(connection, too_old, limit)
+        monkeypatch.undo()
+        with store._database.write() as other:
+            other.execute("UPDATE runs SET finished_at = ? WHERE id = ?", (to_micros(scene.now), ids[0]))
+        return gone
+
+    monkeypatch.setattr(store._retention, "_prunable", extended_afterwards)
+    assert store.prune(scene.now, 100) == 3
+
+    assert kept(scene) == [ids[0], *ids[4:]]
+    store.close()
 
 
 def test_no_more_than_was_asked_for_go_at_once_the_oldest_first(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from cronkit.jobs.job import Pause
 from cronkit.jobs.status import RunStatus
-from cronkit.stores.protocol import Advance, JobFilter, RunFilter
+from cronkit.stores.protocol import Advance, Change, JobFilter, RunFilter
 from cronkit.stores.sqlite import SQLiteStore
 from cronkit.stores.sqlite.declarations import READER
 from cronkit.testing.store_suite.scene import NAMESPACE, NOON, REACH, Scene, after
@@ -160,7 +160,7 @@ def test_opening_the_store_tries_again_what_the_application_may_have_registered_
 
 @pytest.mark.parametrize("change", ["kwargs = 'nonsense'", "kwargs = '[1]'", "overlap = 'new'", "created_at = 'x'"])
 def test_a_run_that_cannot_be_read_is_held_and_the_others_start(
-    change: str, scene: Scene, store: SQLiteStore, damage: Callable[..., None]
+    change: str, scene: Scene, store: SQLiteStore, damage: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     scene.add("bad")
     scene.add("good")
@@ -171,6 +171,7 @@ def test_a_run_that_cannot_be_read_is_held_and_the_others_start(
     run = scene.run(bad.id)
     assert run.status is RunStatus.HELD
     assert "cannot be" in (run.reason or "")
+    assert any(bad.id in record.message for record in caplog.records)
     wake = store.next_wake({"default": 1}, REACH)
     assert wake is None or wake > NOON
 
@@ -293,7 +294,11 @@ def test_a_run_that_is_held_because_it_cannot_be_read_lets_the_next_come_forward
     scene.add(overlap="queue")
     bad, good = scene.come_due(), scene.come_due()
     damage("UPDATE runs SET kwargs = 'nonsense' WHERE id = ?", bad.id)
+    told: list[Change] = []
+    end = store.subscribe(lambda change, detail: told.append(change))
     assert scene.claim() == []
+    end()
+    assert Change.WORK in told
 
     assert [each.run.id for each in scene.claim()] == [good.id]
 

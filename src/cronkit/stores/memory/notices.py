@@ -18,6 +18,11 @@ class Notices:
         self._ended: deque[str] = deque()
         self._cancelling = self._has_work = False
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is anybody to tell."""
+        return bool(self._subscribers)
+
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Tell ``subscriber`` too; return what ends that."""
         with self._lock:

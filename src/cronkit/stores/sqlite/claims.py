@@ -79,7 +79,7 @@ class HeldRuns:
 
 
 class Claimant:
-    """One claim, inside its transaction."""
+    """One claim, inside its transaction. ``set_aside`` has the ids of runs that cannot be read, and why."""
 
     def __init__(
         self,
@@ -97,6 +97,7 @@ class Claimant:
         self.births = Births(connection, careful=careful)
         self.born: list[RunRow] = []
         self.claimed: list[Claimed] = []
+        self.set_aside: list[tuple[str, str]] = []
         self._connection = connection
         self._declarations = declarations
         self._now = now
@@ -219,6 +220,7 @@ class Claimant:
             except (ValueError, KeyError, TypeError, OverflowError) as error:
                 reason = plain_text(f"it cannot be started: {error}"[:LONGEST_REASON])
                 jobs_of_it = self._connection.execute(HOLD, (reason, row[0])).fetchall()
+                self.set_aside.append((str(row[1]), reason or ""))
                 unreadable.update(pk for (pk,) in jobs_of_it if type(pk) is int)
                 continue
             found[row[0]] = run, declaration.spec

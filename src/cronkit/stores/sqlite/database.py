@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from operator import methodcaller
 from pathlib import Path
-from typing import NoReturn, cast
-from weakref import WeakSet
+from typing import Any, NoReturn, cast
+from weakref import WeakSet, ref
 
 from cronkit.clock import Alarm
 from cronkit.errors import ConfigurationError, StoreUnavailableError
@@ -34,8 +34,12 @@ PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_
 """After these faults a connection can be used again."""
 READ_TEXT = methodcaller("decode", "utf-8", "replace")
 """A text that is damaged is read with replacement characters, so that the rows beside it can be read at all."""
+PUT_BACK = "put it back, or close the store to begin with an empty one"
+"""What helps where the file that was used is not there."""
 PATIENCE = 0.03
 """Seconds that a look for changes waits for a transaction of this object."""
+FORK_PATIENCE, FORK_PAUSE = 5.0, 0.001
+"""For how many seconds a fork waits for what is being read, and after how many it looks again."""
 TRIES, PAUSE = 100, 0.02
 """How often, and after how many seconds, the change to WAL is tried: SQLite does not wait for its lock."""
 
@@ -58,6 +62,16 @@ class Lane:
                 connection.close()
 
 
+class Loan:
+    """A reading connection, and the life of the database that it is of, while it is read from."""
+
+    __slots__ = ("__weakref__", "connection", "life")
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        self.life = -1
+
+
 class Database:
     """A SQLite file, opened by the first use, closed by ``close``, and opened again by the next use."""
 
@@ -68,9 +82,10 @@ class Database:
         self._opening = threading.RLock()
         self._writer = Lane()
         self._leases = Lane()
-        self._readers: list[Connection] = []
-        self._reading = threading.Condition()
-        self._lent = 0
+        self._readers: list[tuple[int, Connection]] = []
+        self._lending = threading.RLock()
+        # Weak, for a signal's exception may come at any instruction: a loan that nobody has any more is none.
+        self._lent: set[ref[Loan]] = set()
         self._turn = threading.Lock()
         self._identity: Identity | None = None
         self._had_file = False
@@ -112,15 +127,17 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that reads, beside whatever is being written."""
-        connection, life = self._lend()
+        loan = Loan()
         try:
+            connection = self._lend(loan)
             connection.execute("BEGIN")
             yield connection
             connection.execute("COMMIT")
         except BaseException as error:
-            self._give_back(connection, -1)
+            loan.life = -1
             self._raise(error)
-        self._give_back(connection, life)
+        finally:
+            self._give_back(loan)
 
     @contextmanager
     def _transaction(self, lane: Lane) -> Iterator[Connection]:
@@ -184,11 +201,18 @@ class Database:
             if before is None:
                 self._refuse_unusable()
                 before = identify(self.path)
+            # A file that was there is never made anew: an empty one in its place is not to be gone on in.
+            mode = "rwc" if before is None else "rw"
             try:
                 connection = sqlite3.connect(
-                    self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
+                    f"{self.path.as_uri()}?mode={mode}",
+                    uri=True,
+                    timeout=self._busy_timeout,
+                    isolation_level=None,
+                    check_same_thread=False,
                 )
             except sqlite3.Error as error:
+                self._refuse_gone()
                 self._raise(error)
             try:
                 self._prepare(connection, cache)
@@ -205,15 +229,18 @@ class Database:
                 f"Python's sqlite3 has SQLite {sqlite3.sqlite_version} here, and this store needs {needed} or later: "
                 "use a newer build of Python, or of the SQLite library"
             )
-        if self._had_file and identify(self.path) is None:
-            raise StoreUnavailableError(
-                f"{self.path}: the file is gone; put it back, or close the store to begin with an empty one"
-            )
+        self._refuse_gone()
         refuse_network(self.path)
+
+    def _refuse_gone(self) -> None:
+        if self._had_file and identify(self.path) is None:
+            raise StoreUnavailableError(f"{self.path}: the file is gone; {PUT_BACK}")
 
     def _prepare(self, connection: Connection, cache: int | None) -> None:
         if self._identity is None:
-            refuse_foreign(connection, self.path)
+            is_ours = refuse_foreign(connection, self.path)
+            if self._had_file and not is_ours:
+                raise StoreUnavailableError(f"{self.path}: an empty file has taken the place of ours; {PUT_BACK}")
             self._use_wal(connection)
             connection.execute("PRAGMA synchronous = FULL")
             migrate(connection, self.path)
@@ -243,33 +270,38 @@ class Database:
 
     # -- readers ------------------------------------------------------------------------------------------------------
 
-    def _lend(self) -> tuple[Connection, int]:
+    def _lend(self, loan: Loan) -> Connection:
         if self._identity is None:
             self.open()
         self._check_file(self._identity)
-        with self._reading:
-            self._lent += 1
-            life = self._life
-            connection = self._readers.pop() if self._readers else None
-        if connection is None:
-            try:
-                connection = self._connect()
-            except BaseException:
-                with self._reading:
-                    self._lent -= 1
-                    self._reading.notify_all()
-                raise
-        return connection, life
+        with self._lending:
+            self._lent.add(ref(loan, self._lent.discard))
+        loan.life = self._life
+        loan.connection = self._idle(loan.life) or self._connect()
+        return loan.connection
 
-    def _give_back(self, connection: Connection, life: int) -> None:
-        with self._reading:
-            self._lent -= 1
-            is_kept = life == self._life and len(self._readers) < POOLED
-            if is_kept:
-                self._readers.append(connection)
-            self._reading.notify_all()
-        if not is_kept:
+    def _idle(self, life: int | None) -> Connection | None:
+        """A connection of this life that nobody reads from; those of other lives are closed."""
+        while self._readers:
+            try:
+                its_life, connection = self._readers.pop()
+            except IndexError:  # another thread was faster
+                return None
+            if its_life == life:
+                return connection
             connection.close()
+        return None
+
+    def _give_back(self, loan: Loan) -> None:
+        """Keep a connection for whoever reads next, or close it: one of another life, and one too many."""
+        if loan.connection is not None:
+            if loan.life == self._life and len(self._readers) < POOLED:
+                self._readers.append((loan.life, loan.connection))
+                if loan.life != self._life:  # it has ended just now
+                    self._idle(None)
+            else:
+                loan.connection.close()
+        self._lent.discard(ref(loan))
 
     # -- changes by others --------------------------------------------------------------------------------------------
 
@@ -296,37 +328,44 @@ class Database:
             self._let_go()
             self._had_file = False
 
-    def _let_go(self) -> None:
-        """Close all but what another thread uses, which is closed when that is done. SQLite leaves the log of a file
-        that was moved or replaced as it is."""
+    def abandon(self) -> None:
+        """Let go of every connection that is not used just now: nobody has the store any more."""
+        self._let_go(PATIENCE)
+
+    def _let_go(self, patience: float = 0.0) -> None:
+        """Close all but what another thread uses for longer than ``patience``, which is closed when that is done.
+        SQLite leaves the log of a file that was moved or replaced as it is."""
         self._identity = None
         self._seen = None
-        with self._reading:
+        with self._lending:
             self._life += 1
-            readers, self._readers = self._readers, []
-        for connection in readers:
-            connection.close()
+        self._idle(None)
         for lane in (self._writer, self._leases):
-            if lane.lock.acquire(blocking=False):
+            if lane.lock.acquire(timeout=patience):
                 lane.close()
                 lane.lock.release()
 
     # -- forks --------------------------------------------------------------------------------------------------------
 
     def before_fork(self) -> None:
-        """Wait until nobody uses the file, and close it: SQLite's locks, and what it knows of them, do not survive in
-        a child. Parent and child open it again when they use it."""
-        self._writer.lock.acquire()
-        self._leases.lock.acquire()
-        self._reading.acquire()
-        while self._lent:
-            self._reading.wait()
+        """Wait until nobody uses the file, for reads only so long, and close it: SQLite's locks, and what it knows of
+        them, do not survive in a child. Parent and child open it again when they use it."""
+        for lock in self._locks():
+            lock.acquire()
+        pause, tries_left = Alarm(), int(FORK_PATIENCE / FORK_PAUSE)
+        while self._lent and tries_left:
+            pause.wait(FORK_PAUSE)
+            tries_left -= 1
         self._let_go()
 
     def after_fork(self) -> None:
         """Go on, in the parent and in the child."""
-        for lock in (self._reading, self._leases.lock, self._writer.lock):
-            lock.release()
+        for lock in self._locks():
+            with suppress(RuntimeError):  # a signal's exception came before it was taken
+                lock.release()
+
+    def _locks(self) -> tuple[Any, ...]:
+        return self._writer.lock, self._leases.lock, self._lending
 
 
 _databases: WeakSet[Database] = WeakSet()
@@ -335,8 +374,8 @@ _paused: list[Database] = []
 
 def _before_fork() -> None:
     for database in list(_databases):
-        database.before_fork()
         _paused.append(database)
+        database.before_fork()
 
 
 def _after_fork() -> None:

@@ -39,6 +39,8 @@ def unavailable(error: sqlite3.Error, path: Path) -> StoreUnavailableError | Non
     """What a caller is to be told of an error that the file, its disk or another process causes; None for a mistake
     of our own, which is to be seen as it is."""
     code = result_code(error)
+    if code == sqlite3.SQLITE_ERROR and str(error).startswith("no such table"):  # somebody has emptied the file
+        return StoreUnavailableError(f"{path}: {error}; put the file back as it was, or restore it from a backup")
     if code is None or code not in _REMEDIES:
         return None
     return StoreUnavailableError(f"{path}: {error}; {_REMEDIES[code]}")

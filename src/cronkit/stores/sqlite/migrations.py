@@ -8,18 +8,19 @@ from cronkit.errors import ConfigurationError, StoreVersionError
 from cronkit.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS, Migration
 
 
-def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a database that somebody else has made, before anything is written to it.
+def refuse_foreign(connection: sqlite3.Connection, path: Path) -> bool:
+    """Refuse a database that somebody else has made, before anything is written to it; say whether it is ours already.
 
     Raises:
         ConfigurationError: it has tables, and not our mark.
     """
     (mark,) = connection.execute("PRAGMA application_id").fetchone()
     if mark == APPLICATION_ID:
-        return
+        return True
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if tables or mark:
         raise ConfigurationError(f"{path} is the database of another application: give a path of its own")
+    return False
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -1,6 +1,7 @@
 """Occurrences that are due, and the claims on them."""
 
 import json
+import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -20,6 +21,8 @@ from cronkit.stores.sqlite.gates import read_gates
 from cronkit.stores.sqlite.job_rows import COLUMNS, Row, read_jobs
 from cronkit.stores.sqlite.moments import EARLIEST, LATEST, from_micros, to_micros
 from cronkit.stores.sqlite.run_rows import RUN, read_run, stand_in_run
+
+logger = logging.getLogger("cronkit.stores")
 
 DUE = f"""
 SELECT {COLUMNS} FROM jobs
@@ -139,6 +142,9 @@ class SQLiteQueue:
             done = self._claim(advances, now, horizon, node, free, reach, careful=True)
         self._held.add(done.claimed)
         done.births.note(self._notices)
+        for run_id, reason in done.set_aside:
+            logger.warning("run %s is held until somebody releases or cancels it: %s", run_id, reason)
+            self._notices.note_work()  # those behind it have come forward
         self._notices.tell()
         return Claim(done.born, done.claimed)
 

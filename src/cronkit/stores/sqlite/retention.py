@@ -47,10 +47,11 @@ class SQLiteRetention:
         """See ``LedgerTable``."""
         too_old = to_micros(now or utc_now()) - self._keep_for
         with self._database.read() as connection:
-            gone = self._prunable(connection, too_old, limit)
-        if gone:
-            with self._database.write() as connection:
-                _delete(connection, gone)
+            if not self._prunable(connection, too_old, limit):
+                return 0
+        with self._database.write() as connection:
+            gone = self._prunable(connection, too_old, limit)  # a record of refusals may have been extended meanwhile
+            _delete(connection, gone)
         return len(gone)
 
     def _prunable(self, connection: Connection, too_old: int, limit: int) -> list[int]:

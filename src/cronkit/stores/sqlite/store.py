@@ -1,9 +1,12 @@
 """``SQLiteStore``: jobs and runs in one file, for the processes of one host."""
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from weakref import finalize
 
 from cronkit.clock import utc_now
 from cronkit.errors import ConfigurationError
@@ -69,21 +72,30 @@ class SQLiteStore:
     ) -> None:
         self.path = read_path(path)
         whole_number("keep_runs", keep_runs)
-        database = Database(self.path, _duration("busy_timeout", busy_timeout), self._begin)
-        declarations, held = self._declarations, self._held = Declarations(), HeldRuns()
-        self._notices = Notices()
-        self._database = database
-        self._subscribers = 0
+        declarations, held, notices = Declarations(), HeldRuns(), Notices()
+
+        def begin() -> None:
+            """The file was opened: what is remembered may be another's."""
+            declarations.clear()
+            held.clear()
+            if notices.is_heard:
+                watcher.start()
+
+        database = Database(self.path, _duration("busy_timeout", busy_timeout), begin)
+        watcher = Watcher(database.has_changed_elsewhere, partial(notices.tell, Change.ELSEWHERE))
+        self._database, self._watcher, self._notices = database, watcher, notices
+        self._listening = threading.Lock()
         self._dispatcher = Dispatcher(
             self.path.with_name(f"{self.path.name}-dispatch"), _duration("standby", standby, zero=True)
         )
-        self._jobs = SQLiteJobs(database, declarations, self._notices)
-        self._queue = SQLiteQueue(database, declarations, self._notices, self._dispatcher, held)
-        self._endings = SQLiteEndings(database, self._notices, held)
-        self._leases = SQLiteLeases(database, declarations, self._notices, held)
+        self._jobs = SQLiteJobs(database, declarations, notices)
+        self._queue = SQLiteQueue(database, declarations, notices, self._dispatcher, held)
+        self._endings = SQLiteEndings(database, notices, held)
+        self._leases = SQLiteLeases(database, declarations, notices, held)
         self._ledger = SQLiteLedger(database)
         self._retention = SQLiteRetention(database, keep_runs, _duration("keep_for", keep_for))
-        self._watcher = Watcher(database.has_changed_elsewhere, lambda: self._notices.tell(Change.ELSEWHERE))
+        # Nothing of these knows the store itself, so that whoever drops it leaves no thread and no open file.
+        finalize(self, _abandon, watcher, self._dispatcher, database)
 
     def __repr__(self) -> str:
         return f"SQLiteStore({str(self.path)!r})"
@@ -108,13 +120,6 @@ class SQLiteStore:
         self._dispatcher.release()
         self._database.close()
         self._notices.tell(Change.ELSEWHERE)  # whoever waits for something looks for itself, and so opens it again
-
-    def _begin(self) -> None:
-        """The file was opened: what is remembered may be another's."""
-        self._declarations.clear()
-        self._held.clear()
-        if self._subscribers:
-            self._watcher.start()
 
     def now(self) -> datetime:
         """The host's clock, which all processes on the file share."""
@@ -226,17 +231,14 @@ class SQLiteStore:
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """See ``RunQueue``."""
-        end = self._notices.subscribe(subscriber)
-        self._subscribers += 1
-        self._watcher.start()
+        with self._listening:
+            end = self._notices.subscribe(subscriber)
+            self._watcher.start()
 
         def leave() -> None:
-            nonlocal end
-            end()
-            if end is not _ended:
-                end = _ended
-                self._subscribers -= 1
-                if not self._subscribers:
+            with self._listening:
+                end()
+                if not self._notices.is_heard:
                     self._watcher.stop()
 
         return leave
@@ -260,8 +262,11 @@ class SQLiteStore:
         return self._retention.prune(now, limit)
 
 
-def _ended() -> None:
-    """What a subscriber that has left ends again."""
+def _abandon(watcher: Watcher, dispatcher: Dispatcher, database: Database) -> None:
+    """What is to be done when nobody has a store any more, or the process ends."""
+    watcher.stop()
+    dispatcher.release()
+    database.abandon()
 
 
 def read_path(path: str | os.PathLike[str]) -> Path:
