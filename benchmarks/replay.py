@@ -16,6 +16,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cronkit.stores.sqlite.database import PAGES_TO_CHECKPOINT
+
 HERE = Path(__file__).parent
 BATCH = 500
 """Runs whose births, or ends, share a transaction."""
@@ -39,9 +41,11 @@ Transaction = list[Statement]
 
 
 def connect(path: Path) -> sqlite3.Connection:
+    """A connection with the settings of the store's: a log that has to grow costs as much on either side."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=60)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {PAGES_TO_CHECKPOINT}")
     return connection
 
 
