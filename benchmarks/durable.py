@@ -4,7 +4,7 @@ All three sync every commit to the disk (cronkit and the raw side: WAL and ``syn
 defaults, which do so too). The raw side writes the rows that cronkit wrote in the same round, with the same indexes,
 in batched transactions that do nothing else: for a burst 500 runs at a time, once for their birth and once for their
 end. Every measurement runs in processes of its own, the subjects in turn, and medians are compared. TMPDIR chooses
-the disk. Needs the ``bench`` extra.
+the disk. Functions run on 100 threads a process, of either library. Needs the ``bench`` extra.
 
     python benchmarks/durable.py             5 rounds (about 8 minutes, most of them APScheduler's)
     python benchmarks/durable.py --quick     1 round of 1,000 jobs

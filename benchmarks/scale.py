@@ -1,9 +1,9 @@
 """What a SQLite file of 1,000,000 jobs costs beside one of 1,000, and a page of a ledger of 1,000,000 runs.
 
 Every measurement runs in a process of its own, the sizes in turn, and medians are compared. The files are built once,
-the jobs by ``add_many``. The raw side of the burst is that of ``durable.py``: the rows that cronkit
-wrote, written again in batched transactions that do nothing else. TMPDIR chooses the disk; the files take about
-3 GB. Needs the ``bench`` extra.
+the jobs by ``add_many``. The jobs of the burst are coroutines. Its raw side is that of ``durable.py``: the rows that
+cronkit wrote, written again in batched transactions that do nothing else. TMPDIR chooses the disk; the files take
+about 3 GB. Needs the ``bench`` extra.
 
     python benchmarks/scale.py                    5 rounds, the burst 1 (about 8 minutes, most of them building)
     python benchmarks/scale.py --jobs 100000
@@ -148,11 +148,11 @@ def burst_of(subject: str, path: str, due_jobs: str) -> Figures:
         return {"rate": replay.fire(before, after, source.with_suffix(".raw"), 1)}
     shutil.copy(source, after)
     due = (datetime.now(UTC) + timedelta(seconds=10 + count / 2_000)).replace(microsecond=0)
-    scheduler = burst.cronkit_scheduler(after)
+    scheduler = burst.cronkit_scheduler(after, "coroutines")
     burst.add_cronkit_jobs(scheduler, count, due, prefix="due")
     scheduler._parts.store.close()
     shutil.copy(after, before)
-    drained = burst.drain("cronkit", "functions", after, 1, count, due)
+    drained = burst.drain("cronkit", "coroutines", after, 1, count, due)
     return {"rate": count / drained.last_end, "last_start": drained.last_start}
 
 
