@@ -20,9 +20,9 @@ from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.memory.catalogue import Catalogue
 from cronkit.stores.memory.leases import Leases
-from cronkit.stores.memory.notices import Notices
 from cronkit.stores.memory.records import RunRecords
 from cronkit.stores.memory.waiting import WAITING, WaitingRuns
+from cronkit.stores.notices import Notices
 from cronkit.stores.protocol import Claimed, Finish, Reach
 
 QUEUED, RUNNING, SCHEDULE = RunStatus.QUEUED, RunStatus.RUNNING, Cause.SCHEDULE

@@ -17,9 +17,9 @@ from cronkit.stores.memory.agenda import Agenda
 from cronkit.stores.memory.catalogue import Catalogue
 from cronkit.stores.memory.leases import Leases
 from cronkit.stores.memory.lives import RunLives
-from cronkit.stores.memory.notices import Notices
 from cronkit.stores.memory.records import RunRecords
 from cronkit.stores.memory.waiting import WaitingRuns
+from cronkit.stores.notices import Notices
 from cronkit.stores.protocol import (
     Advance,
     Change,

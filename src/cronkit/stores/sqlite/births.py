@@ -13,7 +13,7 @@ from cronkit.jobs.policies import Overlap, Policies
 from cronkit.jobs.rules import OVERLAP_REASON, SUPERSEDED_REASON, is_refused, is_spent
 from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
-from cronkit.stores.memory.notices import Notices
+from cronkit.stores.notices import Notices
 from cronkit.stores.sqlite.database import Connection
 from cronkit.stores.sqlite.gates import COME_FORWARD, WAITING, Gate, OpenRun, end_newborn, may_start
 from cronkit.stores.sqlite.moments import maybe_micros, to_micros

@@ -6,7 +6,7 @@ from datetime import datetime
 from cronkit.clock import utc_now
 from cronkit.jobs.rules import REMOVED_REASON
 from cronkit.jobs.status import RunStatus
-from cronkit.stores.memory.notices import Notices
+from cronkit.stores.notices import Notices
 from cronkit.stores.protocol import Change, Finish
 from cronkit.stores.sqlite.births import CANCEL_RUNNING, END_WAITING, KEEP_LAST_SEQUENCE, LAST_SEQUENCE, Tally
 from cronkit.stores.sqlite.claims import HeldRuns

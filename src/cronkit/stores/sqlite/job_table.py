@@ -12,7 +12,7 @@ from cronkit.jobs.keys import JobKey
 from cronkit.jobs.page import Page
 from cronkit.jobs.rules import REMOVED_REASON
 from cronkit.jobs.run import RunRow
-from cronkit.stores.memory.notices import Notices
+from cronkit.stores.notices import Notices
 from cronkit.stores.protocol import Change, JobFilter
 from cronkit.stores.sqlite.births import Bearer, Births
 from cronkit.stores.sqlite.database import Connection, Database

@@ -9,7 +9,7 @@ from cronkit.jobs.keys import JobKey
 from cronkit.jobs.rules import CRASH_REASON, after_crash
 from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
-from cronkit.stores.memory.notices import Notices
+from cronkit.stores.notices import Notices
 from cronkit.stores.protocol import Claimed
 from cronkit.stores.sqlite.births import Tally
 from cronkit.stores.sqlite.claims import SPECS_OF_RUNS, HeldRuns

@@ -10,7 +10,7 @@ from cronkit.clock import utc_now
 from cronkit.jobs.codec import encode_value
 from cronkit.jobs.keys import JobKey
 from cronkit.jobs.run import RunRow
-from cronkit.stores.memory.notices import Notices
+from cronkit.stores.notices import Notices
 from cronkit.stores.protocol import Advance, Change, Claim, Due, Reach
 from cronkit.stores.sqlite.births import Bearer, Births, find_occurrence
 from cronkit.stores.sqlite.claims import BEARERS, Claimant, HeldRuns, ready_runs

@@ -18,7 +18,7 @@ from cronkit.jobs.run import Run, RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.jobs.validation import whole_number
 from cronkit.schedules.durations import parse_duration
-from cronkit.stores.memory.notices import Notices
+from cronkit.stores.notices import Notices
 from cronkit.stores.protocol import (
     Advance,
     Change,

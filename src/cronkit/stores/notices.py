@@ -1,4 +1,4 @@
-"""What a store's subscribers are told, after the change and outside of the lock."""
+"""What a store's subscribers are told, after the change and outside of the lock of the store that uses this."""
 
 import threading
 from collections import deque
