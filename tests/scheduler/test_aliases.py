@@ -220,3 +220,31 @@ def test_a_renamed_job_with_another_picked_time_follows_its_declaration(home: Ho
     home.deploy(declared("send-mail", "H H * * *"))
     job = home.deploy(declared("mail", "H 3 * * *", "send-mail")).get("mail")
     assert job.schedule == Cron("H 3 * * *", tz="UTC", seed="mail")
+
+
+def test_an_older_version_takes_a_renamed_job_back_rather_than_to_add_a_second(home: Home) -> None:
+    home.deploy(declared("old"))
+    home.clock.advance(minutes=30)
+    home.deploy(declared("new", "1h", "old"))
+    home.clock.advance(minutes=10)
+    older = home.deploy(declared("old"))
+    assert [job.id for job in older.jobs()] == ["old"]
+    assert older.get("old").next_run_at == NOON
+    newer = home.deploy(declared("new", "1h", "old"))
+    assert [job.id for job in newer.jobs()] == ["new"]
+    assert newer.get("new").next_run_at == NOON
+    assert newer.history("new")[0].action == "added"
+
+
+def test_a_version_of_long_ago_finds_a_job_that_was_renamed_twice(home: Home) -> None:
+    home.deploy(declared("first"))
+    home.deploy(declared("second", "1h", "first"))
+    home.deploy(declared("third", "1h", "first", "second"))
+    assert [job.id for job in home.deploy(declared("first")).jobs()] == ["first"]
+
+
+def test_an_id_that_a_renamed_job_had_is_free_for_a_job_made_at_run_time(home: Home) -> None:
+    home.deploy(declared("old"))
+    scheduler = home.deploy(declared("new", "1h", "old"))
+    scheduler.add(other_work, "1d", id="old")
+    assert [job.id for job in scheduler.jobs()] == ["new", "old"]

@@ -6,6 +6,7 @@ at once.
 
 import logging
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 
 from cronkit.engine import changes
 from cronkit.errors import ConfigurationError, LifecycleError
@@ -18,10 +19,10 @@ from cronkit.events import (
     JobUpdated,
     OverrideShadows,
 )
-from cronkit.jobs.job import Job
+from cronkit.jobs.job import Job, JobRow
 from cronkit.jobs.layers import alternate, differences
 from cronkit.scheduler.declarations import Declaration
-from cronkit.scheduler.findings import PRUNED, Fate, Finder, Finding, last_action
+from cronkit.scheduler.findings import PRUNED, RENAMED, Fate, Finder, Finding, last_action
 from cronkit.scheduler.job_writer import JobWriter
 from cronkit.scheduler.plan import ADOPTED, OptionChange, Plan, option_changes
 from cronkit.scheduler.runtime import Parts
@@ -167,8 +168,19 @@ class Deployment:
     def _rename(self, finding: Finding) -> None:
         row, job_id = finding.row, finding.spec.id
         if row is not None and self._parts.store.rename(row, job_id):
-            key = row.key._replace(id=job_id)
-            self._writer.tell(JobRenamed, key, self._parts.clock.now(), before=row.key.id)
+            now = self._parts.clock.now()
+            self._leave_word(row, job_id, now)
+            self._writer.tell(JobRenamed, row.key._replace(id=job_id), now, before=row.key.id)
+
+    def _leave_word(self, row: JobRow, job_id: str, now: datetime) -> None:
+        """Leave a removed row under a job's former id that says where it went: an older version of the application,
+        which still runs or comes back, would else add it a second time."""
+        store, spec = self._parts.store, row.declared or row.spec
+        word = changes.create_declared(spec, None, self._namespace, now, None)
+        word.next_at = word.next_due = None
+        word.record(f"{RENAMED}{job_id}", now, None)
+        if all(store.insert([word])) and (former := store.load(self._namespace, spec.id)) is not None:
+            store.remove(former, (), now)
 
     def _change(self, finding: Finding) -> bool:
         """Give a job its new declaration; False if somebody else was faster."""

@@ -17,6 +17,12 @@ PRUNED = "pruned"
 """What the history says last of a job that a deployment removed, so that a later one may bring it back."""
 
 
+RENAMED = "renamed to "
+"""What the history says last under the id that a renamed job had before; the id that it has now follows."""
+HOPS = 10
+"""How often a job may have been renamed and still be found under its first id."""
+
+
 class Fate(Enum):
     """What a deployment does about one declaration."""
 
@@ -67,6 +73,8 @@ class Finder:
         row = self._load(declaration.spec.id)
         if row is None or self._may_return(row):
             return self._find_alias(declaration)
+        if row.key.id != declaration.spec.id:
+            return _renaming(declaration, row)
         spec = _with_its_minute(declaration, row)
         fingerprint = fingerprint_of(spec)
         if row.removed_at is not None:
@@ -83,20 +91,35 @@ class Finder:
         for alias in declaration.aliases:
             row = self._load(alias)
             if row is not None and row.declared is not None and not self._may_return(row):
-                spec = _with_its_minute(declaration, row)
-                fate = Fate.RENAME if row.removed_at is None else Fate.LEAVE_REMOVED
-                changed = tuple(name for name in differences(row.declared, spec) if name != "target")
-                return Finding(declaration, fate, spec, fingerprint_of(spec), row, changed)
+                return _renaming(declaration, row)
         return Finding(declaration, Fate.ADD, declaration.spec, fingerprint_of(declaration.spec))
 
     def _load(self, job_id: str) -> JobRow | None:
-        return self._store.load(self._namespace, job_id, removed=True)
+        """The row of a job that goes by this id, or did before it was renamed: a version of the application that
+        knows it by its former id takes it back rather than to add a second one."""
+        row = self._store.load(self._namespace, job_id, removed=True)
+        for _ in range(HOPS):
+            if row is None or row.removed_at is None:
+                break
+            action = last_action(self._store, row.key)
+            if action is None or not action.startswith(RENAMED):
+                break
+            row = self._store.load(self._namespace, action.removeprefix(RENAMED), removed=True)
+        return row
 
     def _may_return(self, row: JobRow) -> bool:
         """Whether a job was removed and may come back: code never declared it, or a deployment pruned it."""
         if row.removed_at is None:
             return False
         return row.declared is None or last_action(self._store, row.key) == PRUNED
+
+
+def _renaming(declaration: Declaration, row: JobRow) -> Finding:
+    """A declaration of a job that goes by another id in the store; one that was removed there stays so."""
+    spec = _with_its_minute(declaration, row)
+    fate = Fate.RENAME if row.removed_at is None else Fate.LEAVE_REMOVED
+    changed = tuple(name for name in differences(row.declared or row.spec, spec) if name != "target")
+    return Finding(declaration, fate, spec, fingerprint_of(spec), row, changed)
 
 
 def last_action(store: JobStore, key: JobKey) -> str | None:
