@@ -226,3 +226,22 @@ def test_a_thread_whose_run_was_taken_over_has_lost_it_for_good(bench: Bench) ->
     bench.end(succeeded("too late"))
     assert bench.run.status is RunStatus.RUNNING
     assert bench.kinds[-1] == "StaleWriteRefused"
+
+
+def test_a_name_under_which_nothing_runs_any_more_is_not_renewed() -> None:
+    renewed: list[str] = []
+
+    class Watched(MemoryStore):
+        def renew(self, node: str, *rest: Any) -> frozenset[str]:
+            renewed.append(node)
+            return super().renew(node, *rest)
+
+    bench = Bench(cancels=True, store=Watched())
+    bench.add("now")
+    bench.step()
+    bench.engine.give_up_lease()
+    bench.end(cancelled("lease lost"))
+    renewed.clear()
+    for _ in range(3):
+        bench.step(seconds=10)
+    assert set(renewed) == {bench.engine.node}

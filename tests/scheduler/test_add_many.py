@@ -1,12 +1,24 @@
 """Adding many jobs at once."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
-from cronkit import AsyncScheduler, At, ConfigurationError, Every, JobExistsError, ScheduleError, Scheduler, events
+from cronkit import (
+    AsyncScheduler,
+    At,
+    ConfigurationError,
+    Every,
+    JobExistsError,
+    MemoryStore,
+    ScheduleError,
+    Scheduler,
+    StoreUnavailableError,
+    events,
+)
+from cronkit.jobs.job import JobRow
 from tests.scheduler.homes import Home
 from tests.scheduler.test_deploys import heard
 
@@ -128,3 +140,20 @@ def test_what_exists_cannot_be_is_refused(home: Home) -> None:
 def test_many_jobs_can_be_added_on_a_loop() -> None:
     scheduler = AsyncScheduler()
     assert len(asyncio.run(scheduler.add_many(numbered(3)))) == 3
+
+
+def test_a_store_that_goes_away_half_way_is_an_error_that_says_how_many_jobs_are_in() -> None:
+    class Leaving(MemoryStore):
+        slices = 1
+
+        def insert(self, jobs: Sequence[JobRow]) -> list[bool]:
+            if not self.slices:
+                raise StoreUnavailableError("no route")
+            self.slices -= 1
+            return super().insert(jobs)
+
+    scheduler = Scheduler(Leaving())
+    scheduler.target(name="work")(lambda: None)
+    with pytest.raises(StoreUnavailableError) as failure:
+        scheduler.add_many({"target": "work", "schedule": "1h", "id": f"job-{n}"} for n in range(2_500))
+    assert failure.value.__notes__ == ["1,000 of 2,500 jobs are dealt with: give them again with exists='keep'"]

@@ -120,7 +120,7 @@ def test_a_job_that_is_renamed_in_code_is_the_same_job(home: Home) -> None:
     assert [job.id for job in scheduler.jobs()] == ["mail"]
     assert {run.job_id for run in scheduler.ledger.runs()} == {"mail"}
     actions = [revision.action for revision in scheduler.history("mail")]
-    assert actions == ["added", "updated", "paused", "deployed"]
+    assert actions == ["added", "updated", "paused", "renamed from send-mail", "deployed"]
 
 
 def test_renaming_a_job_loses_repeats_and_postpones_no_occurrence(home: Home) -> None:
@@ -248,3 +248,32 @@ def test_an_id_that_a_renamed_job_had_is_free_for_a_job_made_at_run_time(home: H
     scheduler = home.deploy(declared("new", "1h", "old"))
     scheduler.add(other_work, "1d", id="old")
     assert [job.id for job in scheduler.jobs()] == ["new", "old"]
+
+
+def test_a_former_id_may_be_declared_again_for_another_job(home: Home) -> None:
+    home.deploy(declared("old"))
+    home.deploy(declared("new", "1h", "old"))
+
+    def both(scheduler: Scheduler) -> None:
+        scheduler.job("1h", id="new")(mail)
+        scheduler.job("1d", id="old")(other_work)
+
+    for _ in range(3):
+        scheduler = home.deploy(both)
+        assert [(job.id, job.spec.target) for job in scheduler.jobs()] == [("new", "new"), ("old", "old")]
+        assert not scheduler.plan()
+
+
+def test_a_former_id_is_free_for_another_owner(home: Home) -> None:
+    home.deploy(declared("old", owner="web"))
+    home.deploy(declared("new", "1h", "old", owner="web"))
+    home.deploy(declared("old", "1d", owner="reports"))
+    assert [job.id for job in home.scheduler().jobs()] == ["new", "old"]
+
+
+def test_what_was_changed_by_hand_stays_over_a_rename_and_the_way_back(home: Home) -> None:
+    home.deploy(declared("old"))
+    home.deploy(declared("new", "1h", "old")).pause("new", reason="migration")
+    back = home.deploy(declared("old")).get("old")
+    assert back.pause is not None
+    assert back.pause.reason == "migration"

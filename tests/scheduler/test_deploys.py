@@ -599,3 +599,13 @@ def test_a_start_says_nothing_of_a_deployment_in_order(home: Home, caplog: pytes
     with caplog.at_level(logging.WARNING), home.scheduler(beat("1h")):
         pass
     assert caplog.text == ""
+
+
+def test_the_history_of_a_removed_job_can_be_read_until_it_is_purged(home: Home) -> None:
+    scheduler = home.deploy(beat())
+    scheduler.remove("beat", by="ann")
+    assert scheduler.history("beat")[0].action == "added"
+    scheduler.purge("beat")
+    fresh = home.scheduler()
+    with pytest.raises(JobNotFoundError):
+        fresh.history("beat")

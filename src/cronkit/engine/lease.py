@@ -63,10 +63,11 @@ class Lease:
         not if somebody has taken it over before."""
         for node, attempts in list(self._former.items()):
             running = {each.run.id: each for each in attempts if self._in_flight.get(each.run.id) is each}
+            if not running:  # what was stopped is taken back as soon as its lease has ended
+                self._former.pop(node, None)
+                continue
             lost = self._store.renew(node, {key: each.fence for key, each in running.items()}, self.length, now)
             self._former[node] = [each for key, each in running.items() if key not in lost]
-            if not self._former[node]:
-                del self._former[node]
 
     def give_up(self) -> list[Attempt]:
         """The lease has ended: what ran under it is lost. The node goes on under another name, so that nobody, nor
@@ -117,18 +118,19 @@ class LeaseThread:
             self._thread.join()
 
     def _run(self) -> None:
-        seconds = self._renew_every
+        seconds, is_told = self._renew_every, False
         while True:
             self._alarm.wait(seconds)
             if self._is_stopping:
                 return
             try:
                 lost = self._lease.renew()
-                seconds = self._renew_every
+                seconds, is_told = self._renew_every, False
                 if lost:
                     self._on_loss(lost)
             except Exception as error:
-                logger.warning("the lease of node %s could not be renewed: %s", self._lease.node, error)
-                seconds = self._retry_every
+                if not is_told:
+                    logger.warning("the lease of node %s cannot be renewed: %s", self._lease.node, error)
+                seconds, is_told = self._retry_every, True
                 if self._lease.has_ended:
                     self._on_end()

@@ -6,7 +6,6 @@ at once.
 
 import logging
 from collections.abc import Collection, Iterable, Iterator
-from datetime import datetime
 
 from cronkit.engine import changes
 from cronkit.errors import ConfigurationError, LifecycleError
@@ -19,19 +18,15 @@ from cronkit.events import (
     JobUpdated,
     OverrideShadows,
 )
-from cronkit.jobs.job import Job, JobRow
+from cronkit.jobs.job import Job
 from cronkit.jobs.layers import alternate, differences
 from cronkit.scheduler.declarations import Declaration
-from cronkit.scheduler.findings import PRUNED, RENAMED, Fate, Finder, Finding, last_action
+from cronkit.scheduler.findings import PRUNED, RENAMED, Fate, Finder, Finding, declared_jobs, last_action
 from cronkit.scheduler.job_writer import JobWriter
 from cronkit.scheduler.plan import ADOPTED, OptionChange, Plan, option_changes
 from cronkit.scheduler.runtime import Parts
-from cronkit.stores.protocol import JobFilter
 
 logger = logging.getLogger("cronkit.scheduler")
-
-PAGE = 500
-"""How many declared jobs are read at a time when orphans are looked for."""
 
 
 class Deployment:
@@ -47,7 +42,7 @@ class Deployment:
         self._namespace = namespace
         self._owner = owner
         self._writer = JobWriter(parts, namespace)
-        self._finder = Finder(parts.store, namespace)
+        self._finder = Finder(parts.store, namespace, parts.declarations.ids)
 
     def plan(self) -> Plan:
         """What ``apply`` would do now; reads the store, and writes nothing."""
@@ -87,7 +82,8 @@ class Deployment:
             target = row.spec.target
             logger.warning(
                 "job %r is no longer declared, and its target %r is not registered: it is kept, and does not run here; "
-                "declare what it is called now with aliases=[%r], or apply(prune=[%r])",
+                "declare what it is called now with aliases=[%r], or apply(prune=[%r]); if another program does, "
+                "give each of the two an owner=",
                 *(job_id, target, job_id, job_id),
             )
             self._writer.tell(JobUnresolved, row.key, self._parts.clock.now(), target=target)
@@ -123,14 +119,10 @@ class Deployment:
 
     def _declared_under(self, owners: Collection[str | None]) -> Iterator[Job]:
         """The jobs that code has declared under these owners."""
-        wanted = JobFilter(self._namespace, declared=True)
-        cursor = None
-        while owners:
-            page = self._parts.store.jobs(wanted, limit=PAGE, cursor=cursor)
-            yield from (job for job in page if job.declared is not None and job.declared.owner in owners)
-            cursor = page.cursor
-            if cursor is None:
-                return
+        if owners:
+            for job in declared_jobs(self._parts.store, self._namespace):
+                if job.declared is not None and job.declared.owner in owners:
+                    yield job
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -166,21 +158,18 @@ class Deployment:
         return taken
 
     def _rename(self, finding: Finding) -> None:
-        row, job_id = finding.row, finding.spec.id
-        if row is not None and self._parts.store.rename(row, job_id):
-            now = self._parts.clock.now()
-            self._leave_word(row, job_id, now)
-            self._writer.tell(JobRenamed, row.key._replace(id=job_id), now, before=row.key.id)
-
-    def _leave_word(self, row: JobRow, job_id: str, now: datetime) -> None:
-        """Leave a removed row under a job's former id that says where it went: an older version of the application,
-        which still runs or comes back, would else add it a second time."""
-        store, spec = self._parts.store, row.declared or row.spec
-        word = changes.create_declared(spec, None, self._namespace, now, None)
-        word.next_at = word.next_due = None
-        word.record(f"{RENAMED}{job_id}", now, None)
-        if all(store.insert([word])) and (former := store.load(self._namespace, spec.id)) is not None:
-            store.remove(former, (), now)
+        """Give a job another id. Its history says so first, in a write of its own: it may say it twice, but an id that
+        was given up is never forgotten."""
+        store, row, now = self._parts.store, finding.row, self._parts.clock.now()
+        if row is None:
+            return
+        before = row.key.id
+        row.record(f"{RENAMED}{before}", now, None)
+        if not store.save(row):
+            return
+        noted = store.load(self._namespace, before)
+        if noted is not None and store.rename(noted, finding.spec.id):
+            self._writer.tell(JobRenamed, noted.key._replace(id=finding.spec.id), now, before=before)
 
     def _change(self, finding: Finding) -> bool:
         """Give a job its new declaration; False if somebody else was faster."""

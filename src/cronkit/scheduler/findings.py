@@ -1,26 +1,26 @@
 """What a declaration means for the job that a store holds: looked up and decided, nothing written."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
 
 from cronkit.errors import ConfigurationError
-from cronkit.jobs.job import JobRow, JobSpec
+from cronkit.jobs.job import Job, JobRow, JobSpec
 from cronkit.jobs.keys import JobKey
 from cronkit.jobs.layers import differences
 from cronkit.scheduler.declarations import Declaration
 from cronkit.schedules import Cron
-from cronkit.stores.protocol import JobStore
+from cronkit.stores.protocol import JobFilter, JobStore
 
 PRUNED = "pruned"
 """What the history says last of a job that a deployment removed, so that a later one may bring it back."""
 
 
-RENAMED = "renamed to "
-"""What the history says last under the id that a renamed job had before; the id that it has now follows."""
-HOPS = 10
-"""How often a job may have been renamed and still be found under its first id."""
+RENAMED = "renamed from "
+"""What the history of a job says of an id that it had before, which follows."""
+PAGE = 500
+"""How many declared jobs are read at a time."""
 
 
 class Fate(Enum):
@@ -56,25 +56,28 @@ class Finding(NamedTuple):
 
 
 class Finder:
-    """Finds what declarations mean for the jobs of one namespace of a store."""
+    """Finds what declarations mean for the jobs of one namespace of a store. ``here`` are the ids of all of them."""
 
-    __slots__ = ("_namespace", "_store")
+    __slots__ = ("_here", "_namespace", "_store")
 
-    def __init__(self, store: JobStore, namespace: str) -> None:
+    def __init__(self, store: JobStore, namespace: str, here: Collection[str]) -> None:
         self._store = store
         self._namespace = namespace
+        self._here = here
 
     def find_all(self, declarations: Iterable[Declaration]) -> list[Finding]:
         """What each of the declarations means, in their order."""
-        return [self.find(each) for each in declarations]
+        findings = [self.find(each) for each in declarations]
+        if not any(each.fate is Fate.ADD for each in findings):
+            return findings
+        former = self._former_ids()
+        return [self._find_former(each, former) if each.fate is Fate.ADD else each for each in findings]
 
     def find(self, declaration: Declaration) -> Finding:
         """What a declaration means."""
         row = self._load(declaration.spec.id)
         if row is None or self._may_return(row):
             return self._find_alias(declaration)
-        if row.key.id != declaration.spec.id:
-            return _renaming(declaration, row)
         spec = _with_its_minute(declaration, row)
         fingerprint = fingerprint_of(spec)
         if row.removed_at is not None:
@@ -94,24 +97,42 @@ class Finder:
                 return _renaming(declaration, row)
         return Finding(declaration, Fate.ADD, declaration.spec, fingerprint_of(declaration.spec))
 
+    def _find_former(self, finding: Finding, former: Mapping[tuple[str | None, str], str]) -> Finding:
+        """An id that is new here, but was that of a job that a newer version of this application has renamed: this
+        version takes it back, rather than to add a second one."""
+        job_id = former.get((finding.spec.owner, finding.spec.id))
+        row = None if job_id is None else self._store.load(self._namespace, job_id)
+        return finding if row is None else _renaming(finding.declaration, row)
+
+    def _former_ids(self) -> dict[tuple[str | None, str], str]:
+        """The ids that declared jobs had before, by owner; of jobs that are not declared here alone."""
+        found: dict[tuple[str | None, str], str] = {}
+        for job in declared_jobs(self._store, self._namespace):
+            if job.id not in self._here and job.declared is not None:
+                for revision in self._store.history(job.key):
+                    if revision.action.startswith(RENAMED):
+                        found[job.declared.owner, revision.action.removeprefix(RENAMED)] = job.id
+        return found
+
     def _load(self, job_id: str) -> JobRow | None:
-        """The row of a job that goes by this id, or did before it was renamed: a version of the application that
-        knows it by its former id takes it back rather than to add a second one."""
-        row = self._store.load(self._namespace, job_id, removed=True)
-        for _ in range(HOPS):
-            if row is None or row.removed_at is None:
-                break
-            action = last_action(self._store, row.key)
-            if action is None or not action.startswith(RENAMED):
-                break
-            row = self._store.load(self._namespace, action.removeprefix(RENAMED), removed=True)
-        return row
+        return self._store.load(self._namespace, job_id, removed=True)
 
     def _may_return(self, row: JobRow) -> bool:
         """Whether a job was removed and may come back: code never declared it, or a deployment pruned it."""
         if row.removed_at is None:
             return False
         return row.declared is None or last_action(self._store, row.key) == PRUNED
+
+
+def declared_jobs(store: JobStore, namespace: str) -> Iterator[Job]:
+    """The jobs of a namespace that code has declared."""
+    cursor = None
+    while True:
+        page = store.jobs(JobFilter(namespace, declared=True), limit=PAGE, cursor=cursor)
+        yield from page
+        cursor = page.cursor
+        if cursor is None:
+            return
 
 
 def _renaming(declaration: Declaration, row: JobRow) -> Finding:

@@ -193,9 +193,15 @@ class JobWriter:
 
     def _insert_all(self, rows: Sequence[JobRow]) -> Iterator[JobRow]:
         """Insert rows slice by slice, and yield those whose id is taken."""
-        left = iter(rows)
+        left, done = iter(rows), 0
         while part := list(islice(left, SLICE)):
-            for row, inserted in zip(part, self._parts.store.insert(part), strict=True):
+            try:
+                answers = self._parts.store.insert(part)
+            except OSError as error:
+                error.add_note(f"{done:,} of {len(rows):,} jobs are dealt with: give them again with exists='keep'")
+                raise
+            done += len(part)
+            for row, inserted in zip(part, answers, strict=True):
                 if inserted:
                     self.tell(JobAdded, row.key, row.created_at)
                 else:

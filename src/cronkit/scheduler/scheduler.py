@@ -333,12 +333,16 @@ class Scheduler:
         return self._parts.store.jobs(wanted, limit=limit, cursor=cursor)
 
     def history(self, job_id: str) -> tuple[Revision, ...]:
-        """What was done to a job, oldest first.
+        """What was done to a job, oldest first; to its last life, if it was removed.
 
         Raises:
-            JobNotFoundError: there is no such job.
+            JobNotFoundError: there is no such job, and was none, or it was purged.
         """
-        return self._parts.store.history(self.get(job_id).key)
+        self._apply_declarations()
+        row = self._parts.store.load(self.namespace, job_id, removed=True)
+        if row is None:
+            raise not_found(self.namespace, job_id)
+        return self._parts.store.history(row.key)
 
     # -- deployments --------------------------------------------------------------------------------------------------
 
@@ -406,7 +410,7 @@ class Scheduler:
         Raises:
             RunNotFoundError: there is no such run.
         """
-        self._check_process()
+        self._enter()
         status = self._parts.store.request_cancel(run_id, reason, self._parts.clock.now())
         if status is None:
             raise _no_run(run_id)
@@ -420,7 +424,7 @@ class Scheduler:
         Raises:
             RunNotFoundError: there is no such run.
         """
-        self._check_process()
+        self._enter()
         status = self._parts.store.release(run_id, self._parts.clock.now())
         if status is None:
             raise _no_run(run_id)
