@@ -175,11 +175,12 @@ async def test_a_coroutine_function_that_listens_runs_on_the_schedulers_loop_in_
 
 
 async def test_a_stop_leaves_no_thread_of_events_behind(make_face: Callable[..., Face]) -> None:
+    before = set(threading.enumerate())
     face = make_face()
     face.inner.on(Event)(Record())
     async with face:
         pass
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("cronkit")] == []
+    assert [each.name for each in threading.enumerate() if each.name == "cronkit-events" and each not in before] == []
 
 
 async def test_a_listener_may_call_the_schedulers_verbs(make_face: Callable[..., Face]) -> None:

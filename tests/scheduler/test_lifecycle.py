@@ -48,12 +48,18 @@ class Held:
         assert await anyio.to_thread.run_sync(self.started.wait, PATIENCE)
 
 
-def threads_left() -> list[str]:
-    """The names of cronkit's threads that do not end by themselves."""
-    threads = [thread for thread in threading.enumerate() if thread.name.startswith("cronkit")]
-    for thread in threads:
-        thread.join(PATIENCE)
-    return [thread.name for thread in threads if thread.is_alive()]
+@pytest.fixture
+def threads_left() -> Callable[[], list[str]]:
+    """The names of cronkit's threads that were started since, and do not end by themselves."""
+    before = set(threading.enumerate())
+
+    def left() -> list[str]:
+        threads = [each for each in threading.enumerate() if each.name.startswith("cronkit") and each not in before]
+        for thread in threads:
+            thread.join(PATIENCE)
+        return [thread.name for thread in threads if thread.is_alive()]
+
+    return left
 
 
 # -- start and stop ---------------------------------------------------------------------------------------------------
@@ -85,7 +91,9 @@ async def test_a_drain_that_is_no_duration_is_refused_and_stops_nothing(running:
     assert running.is_running
 
 
-async def test_a_stopped_scheduler_leaves_no_thread(make_face: Callable[..., Face]) -> None:
+async def test_a_stopped_scheduler_leaves_no_thread(
+    make_face: Callable[..., Face], threads_left: Callable[[], list[str]]
+) -> None:
     async with make_face() as face:
         await face.add(work)
         await (await face.trigger("work")).result(timeout=PATIENCE)
@@ -333,7 +341,7 @@ class BrokenExecutor(ThreadExecutor):
 
 
 async def test_a_start_that_fails_leaves_nothing_running_and_can_be_tried_again(
-    make_face: Callable[..., Face],
+    make_face: Callable[..., Face], threads_left: Callable[[], list[str]]
 ) -> None:
     broken = BrokenExecutor()
     face = make_face(executors={"spare": broken})
@@ -358,7 +366,7 @@ async def test_a_store_that_cannot_be_opened_is_an_error_of_the_start(make_face:
 
 
 async def test_an_executor_that_fails_to_shut_down_is_reported_and_does_not_keep_the_others(
-    make_face: Callable[..., Face], caplog: pytest.LogCaptureFixture
+    make_face: Callable[..., Face], caplog: pytest.LogCaptureFixture, threads_left: Callable[[], list[str]]
 ) -> None:
     class Clinging(ThreadExecutor):
         def shutdown(self, drain: timedelta) -> int:

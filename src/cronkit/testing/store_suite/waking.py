@@ -236,8 +236,9 @@ class SubscriptionSuite(StoreFixtures):
         scene.add()
         claimed = scene.start()
         seen: list[RunStatus] = []
-        store.subscribe(lambda change, detail: seen.append(scene.status(claimed.run.id)))
+        leave = store.subscribe(lambda change, detail: seen.append(scene.status(claimed.run.id)))
         scene.finish(claimed)
+        leave()
 
         assert set(seen) == {RunStatus.SUCCEEDED}
 
