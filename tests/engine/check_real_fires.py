@@ -31,9 +31,9 @@ class Life:
     def owed(self, until: datetime) -> Iterator[datetime]:
         """Every occurrence up to the life's end, or ``until``."""
         until = self.ended or until
-        edges = [start for start, _ in self.schedules[1:]] + [until + INSTANT]
+        edges = [start + INSTANT for start, _ in self.schedules[1:]] + [until + INSTANT]
         for (start, schedule), end in zip(self.schedules, edges, strict=True):
-            # An update accounts for the old schedule up to and including its own instant; the new one begins there.
+            # An update accounts for the old schedule up to and including its own instant, which may be one of both.
             yield from schedule.between(start, end)
 
 
