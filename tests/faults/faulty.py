@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import sqlite3
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -79,7 +80,8 @@ def run_and_stop_at(moment: Step, settings: Settings) -> None:
         if step is moment and not has_stopped:
             has_stopped = True
             node.journal.write("stops")
-            os.kill(os.getpid(), signal.SIGSTOP)
+            # To this thread: one for the process may be taken by another, while this one goes on and commits.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
     steps.reach = stop
     _connect_with(SteppedConnection)
