@@ -556,7 +556,7 @@ class Scheduler:
     def _apply_all(self) -> None:
         """What a start does with the store's jobs: import what they ask for, apply what code declares, and warn."""
         if self._importable.prefixes:
-            self._registrar.import_targets(self._parts.store.target_names())
+            self._registrar.import_targets(self._parts.store.target_names(self.namespace))
         self._deployment.warn(self.apply())
 
     def _use(self, parts: Parts) -> None:

@@ -222,8 +222,8 @@ class JobTable(Protocol):
     def history(self, key: JobKey) -> tuple[Revision, ...]:
         """What was done to a job, oldest first; the newest ``HISTORY_LIMIT`` are kept."""
 
-    def target_names(self) -> frozenset[str]:
-        """The targets that jobs ask for."""
+    def target_names(self, namespace: str) -> frozenset[str]:
+        """The targets that the jobs of a namespace ask for."""
 
 
 class RunQueue(Protocol):

@@ -88,7 +88,7 @@ def go_on(scene: Scene) -> set[str]:
             store.run(run.id)
     store.counts(NAMESPACE)
     store.prune(scene.now, 10)
-    store.target_names()
+    store.target_names("default")
     store.cancel_requests("node")
     store.held_by("lost")
     return seen

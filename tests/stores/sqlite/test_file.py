@@ -341,11 +341,11 @@ def test_an_interrupted_read_keeps_nobody_waiting(store: SQLiteStore, monkeypatc
 
     monkeypatch.setattr(store._database, "_connect", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        store.target_names()
+        store.target_names("default")
     monkeypatch.undo()
 
     assert not store._database._lent
-    assert store.target_names() == frozenset()
+    assert store.target_names("default") == frozenset()
 
 
 def test_a_read_whose_end_is_never_told_is_no_loan_any_more(store: SQLiteStore) -> None:

@@ -65,3 +65,12 @@ def test_a_statement_without_an_index_is_found_out(path: Path) -> None:
 def test_the_statements_are_found() -> None:
     assert {"queue.DUE", "claims.READY", "ledger.OF_NAMESPACE", "births.INSERT_RUN"} <= ALL.keys()
     assert len(ALL) > 60
+
+
+def test_the_names_of_targets_are_skipped_through_in_an_index(path: Path) -> None:
+    searches = [step for step in plan(path, ALL["job_table.TARGETS"]) if step.startswith("SEARCH")]
+
+    assert searches == [
+        "SEARCH jobs USING INDEX jobs_by_target (namespace=?)",
+        "SEARCH jobs USING INDEX jobs_by_target (namespace=? AND target>?)",
+    ]

@@ -150,10 +150,10 @@ class MemoryStore:
             row = self._catalogue.row_of(key)
             return row.noted if row is not None else ()
 
-    def target_names(self) -> frozenset[str]:
+    def target_names(self, namespace: str) -> frozenset[str]:
         """See ``JobTable``."""
         with self._lock:
-            return frozenset(row.spec.target for row in self._by_key.values())
+            return frozenset(row.spec.target for row in self._by_key.values() if row.key.namespace == namespace)
 
     def _apply(self, job: JobRow, births: Iterable[RunRow]) -> list[RunRow]:
         """Bear the runs that a change to ``job`` causes, and have the job looked at when it is next due."""

@@ -64,12 +64,15 @@ SELECT sequence, id FROM runs WHERE job = ? AND status = 'held' AND status <> 'r
 END_HELD = "UPDATE runs SET status = 'cancelled', finished_at = ?, reason = ? WHERE sequence = ?"
 TARGETS = """
 WITH RECURSIVE names (target) AS (
-    SELECT min(target) FROM jobs WHERE removed_at IS NULL AND quarantine IS NULL
+    SELECT min(target) FROM jobs WHERE namespace = :namespace AND removed_at IS NULL AND quarantine IS NULL
     UNION ALL
-    SELECT (SELECT min(target) FROM jobs WHERE removed_at IS NULL AND quarantine IS NULL AND target > names.target)
-    FROM names WHERE names.target IS NOT NULL
+    SELECT (
+        SELECT min(target) FROM jobs
+        WHERE namespace = :namespace AND target > names.target AND removed_at IS NULL AND quarantine IS NULL
+    ) FROM names WHERE names.target IS NOT NULL
 )
 SELECT target FROM names WHERE target IS NOT NULL"""
+"""Skips from name to name: it costs as many searches as there are targets, however many jobs there are."""
 
 
 class SQLiteJobs:
@@ -102,10 +105,10 @@ class SQLiteJobs:
         with self._database.read() as connection:
             return tuple(map(read_revision, connection.execute(HISTORY, (key.generation,))))
 
-    def target_names(self) -> frozenset[str]:
+    def target_names(self, namespace: str) -> frozenset[str]:
         """See ``JobTable``."""
         with self._database.read() as connection:
-            return frozenset(target for (target,) in connection.execute(TARGETS))
+            return frozenset(target for (target,) in connection.execute(TARGETS, {"namespace": namespace}))
 
     # -- writing ------------------------------------------------------------------------------------------------------
 

@@ -159,9 +159,9 @@ class SQLiteStore:
         """See ``JobTable``."""
         return self._jobs.history(key)
 
-    def target_names(self) -> frozenset[str]:
+    def target_names(self, namespace: str) -> frozenset[str]:
         """See ``JobTable``."""
-        return self._jobs.target_names()
+        return self._jobs.target_names(namespace)
 
     # -- RunQueue -----------------------------------------------------------------------------------------------------
 

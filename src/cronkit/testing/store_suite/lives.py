@@ -277,12 +277,18 @@ class RemovedSuite(StoreFixtures):
         assert found(store, EVERY._replace(removed=True, declared=True)) == []
 
     def test_the_targets_that_jobs_ask_for_are_known(self, scene: Scene, store: JobStore) -> None:
-        assert store.target_names() == frozenset()
         scene.add("a", target="one")
         scene.add("b", target="two")
-        scene.add("c", target="two", namespace="other")
+        scene.add("c", target="two")
 
-        assert store.target_names() == {"one", "two"}
+        assert store.target_names(NAMESPACE) == {"one", "two"}
+
+    def test_the_targets_of_other_namespaces_are_not_asked_for(self, scene: Scene, store: JobStore) -> None:
+        scene.add("a", target="one")
+        scene.add("b", target="two", namespace="other")
+
+        assert store.target_names(NAMESPACE) == {"one"}
+        assert store.target_names("none") == frozenset()
 
     def test_a_target_is_asked_for_as_long_as_a_job_is_there(self, scene: Scene, store: JobStore) -> None:
         scene.add("a", target="one")
@@ -291,7 +297,7 @@ class RemovedSuite(StoreFixtures):
         assert store.save(row)
         remove(scene, "a")
 
-        assert store.target_names() == {"three"}
+        assert store.target_names(NAMESPACE) == {"three"}
 
     def _add_owned(self, scene: Scene, job_id: str, owner: str) -> None:
         row = scene.job(job_id)
