@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from cronkit.clock import Alarm, Clock
 from cronkit.engine.announcer import Announcer
+from cronkit.engine.clock_watch import Offset
 from cronkit.engine.deadlines import Deadlines
 from cronkit.engine.foresight import Foresight
 from cronkit.engine.lease import Lease
@@ -38,8 +39,6 @@ SET_ASIDE = timedelta(minutes=1)
 """How long a job whose plan failed is left alone before it is looked at again."""
 PRUNED = 500
 """At most how many ended runs one step lets go: a transaction of some milliseconds."""
-JUMP = 1.0
-"""Seconds by which the wall clock may part from the monotonic one before other nodes get time to renew."""
 NO_TIME = timedelta()
 FINISHED, CANCELLED = Change.FINISHED, RunStatus.CANCELLED
 TAKEN_OVER, LEASE_LOST = "taken over by another node", "lease lost"
@@ -91,7 +90,7 @@ class Engine:
         self._deadlines = Deadlines(self._runs_on)
         self._is_asked = self._is_unsure = self._is_pruning = False
         self._claiming = True
-        self._offset = clock.now().timestamp() - clock.monotonic()
+        self._offset = Offset(clock)
         self._reap_from: datetime | None = None
 
     @property
@@ -279,10 +278,8 @@ class Engine:
     def _may_reap(self, now: datetime) -> bool:
         """Not for the length of a lease after the wall clock has jumped forward, or the machine slept: by that clock
         all leases may have ended, and live nodes are to have the time to renew theirs."""
-        offset = self._clock.now().timestamp() - self._clock.monotonic()
-        if offset - self._offset > JUMP:
+        if self._offset.jump() > NO_TIME:
             self._reap_from = now + self.lease.length
-        self._offset = offset
         if self._reap_from is not None and self._reap_from - self.lease.length <= now < self._reap_from:
             return False
         self._reap_from = None
