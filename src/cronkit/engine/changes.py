@@ -33,6 +33,7 @@ def create(spec: JobSpec, namespace: str, now: datetime, by: str | None) -> JobR
     """A new job: occurrences at or after ``now`` count, and a one-shot that has only just passed."""
     job = JobRow(JobKey(namespace, spec.id, 0), _bound(spec, now), now)
     _start_schedule(job, now)
+    _look_next(job)
     job.record("added", now, by)
     return job
 
@@ -81,9 +82,7 @@ def reset(
         job.spec = _bound(spec, job.created_at)
         is_over = is_spent(job.spec.policies, job.spawned)
         job.next_at = None if is_over else next_after(job.spec.schedule, job.watermark)
-        job.next_due = None if job.next_at is None else next_due(job.spec, job.next_at)
-        if job.pause is not None:
-            job.next_due = job.pause.until
+        _look_next(job)
         job.record("reset", now, by)
     _note_declared(job, spec, fingerprint)
     return births
@@ -96,7 +95,7 @@ def pause(
     births = _account(job, now, new_id) if job.pause is None else []
     since = now if job.pause is None else job.pause.since
     job.pause = Pause(since=since, reason=reason, until=until, by=by)
-    job.next_due = until
+    _look_next(job)
     job.record("paused", now, by)
     return births
 
@@ -105,8 +104,7 @@ def resume(job: JobRow, now: datetime, by: str | None, new_id: NewId) -> list[Ru
     """Let a paused job's schedule go on; the paused time becomes one skipped record, and a one-shot in it runs."""
     births = _account(job, now, new_id)
     job.pause = None
-    if job.next_at is not None:
-        job.next_due = next_due(job.spec, job.next_at)
+    _look_next(job)
     job.record("resumed", now, by)
     return births
 
@@ -142,13 +140,10 @@ def _respecify(job: JobRow, spec: JobSpec, now: datetime, by: str | None, action
         births = _account(job, now, new_id) + _bear_early(job, now, new_id)
     job.spec = spec
     if is_spent(spec.policies, job.spawned):
-        job.next_at = job.next_due = None
+        job.next_at = None
     elif rescheduled or was_spent:
         _start_schedule(job, now, accounted=job.watermark)
-    elif job.next_at is not None:
-        job.next_due = next_due(spec, job.next_at)
-    if job.pause is not None:
-        job.next_due = job.pause.until
+    _look_next(job)
     job.record(action, now, by)
     return births
 
@@ -185,6 +180,11 @@ def _start_schedule(job: JobRow, now: datetime, accounted: datetime | None = Non
     before = now - JUST_PAST if is_one_shot(schedule) else now
     job.watermark = before - INSTANT if accounted is None else max(before - INSTANT, accounted)
     job.next_at = next_after(schedule, job.watermark)
-    job.next_due = None
-    if job.next_at is not None:
-        job.next_due = next_due(job.spec, job.next_at)
+
+
+def _look_next(job: JobRow) -> None:
+    """Set when the engine has to look at a job: at its next occurrence, or at the end of its pause."""
+    if job.pause is not None:
+        job.next_due = job.pause.until
+    else:
+        job.next_due = None if job.next_at is None else next_due(job.spec, job.next_at)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from cronkit.errors import ConfigurationError
 from cronkit.jobs.job import JobSpec
+from cronkit.jobs.layers import differences
 from cronkit.jobs.target import Target
 
 
@@ -40,7 +41,7 @@ class Declarations:
             raise ConfigurationError(
                 f"two jobs have the id {spec.id!r}: {known.target.place} and {target.place}; give one another id="
             )
-        if known is not None and known.target is target and not _is_same(known.spec, spec):
+        if known is not None and known.target is target and differences(known.spec, spec):
             raise ConfigurationError(
                 f"{target.place} is declared as job {spec.id!r} twice, in two ways; give one another id="
             )
@@ -79,10 +80,3 @@ class Declarations:
 
     def __bool__(self) -> bool:
         return bool(self._pending)
-
-
-def _is_same(spec: JobSpec, other: JobSpec) -> bool:
-    try:
-        return bool(spec == other)
-    except (TypeError, ValueError):  # an array among the arguments will not be compared
-        return False
