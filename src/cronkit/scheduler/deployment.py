@@ -35,14 +35,13 @@ class Deployment:
     Orphans are looked for among the jobs that were declared under ``owner``, or under the owner of a declaration.
     """
 
-    __slots__ = ("_finder", "_namespace", "_owner", "_parts", "_writer")
+    __slots__ = ("_finder", "_owner", "_parts", "_writer")
 
-    def __init__(self, parts: Parts, namespace: str, owner: str | None) -> None:
+    def __init__(self, parts: Parts, owner: str | None) -> None:
         self._parts = parts
-        self._namespace = namespace
         self._owner = owner
-        self._writer = JobWriter(parts, namespace)
-        self._finder = Finder(parts.store, namespace, parts.declarations.ids)
+        self._writer = JobWriter(parts)
+        self._finder = Finder(parts.store, parts.namespace, parts.declarations.ids)
 
     def plan(self) -> Plan:
         """What ``apply`` would do now; reads the store, and writes nothing."""
@@ -76,7 +75,7 @@ class Deployment:
         for job_id, reason in plan.unreadable.items():
             logger.warning("job %r does not run, for what the store has of it cannot be read: %s", job_id, reason)
         for job_id in plan.unresolved:
-            row = self._parts.store.load(self._namespace, job_id)
+            row = self._parts.store.load(self._parts.namespace, job_id)
             if row is None:
                 continue
             target = row.spec.target
@@ -120,7 +119,7 @@ class Deployment:
     def _declared_under(self, owners: Collection[str | None]) -> Iterator[Job]:
         """The jobs that code has declared under these owners."""
         if owners:
-            for job in declared_jobs(self._parts.store, self._namespace):
+            for job in declared_jobs(self._parts.store, self._parts.namespace):
                 if job.declared is not None and job.declared.owner in owners:
                     yield job
 
@@ -148,7 +147,9 @@ class Deployment:
         if not findings:
             return []
         now = self._parts.clock.now()
-        rows = [changes.create_declared(each.spec, each.fingerprint, self._namespace, now, None) for each in findings]
+        rows = [
+            changes.create_declared(each.spec, each.fingerprint, self._parts.namespace, now, None) for each in findings
+        ]
         taken = []
         for finding, row, is_added in zip(findings, rows, self._parts.store.insert(rows), strict=True):
             if is_added:
@@ -167,7 +168,7 @@ class Deployment:
         row.record(f"{RENAMED}{before}", now, None)
         if not store.save(row):
             return
-        noted = store.load(self._namespace, before)
+        noted = store.load(self._parts.namespace, before)
         if noted is not None and store.rename(noted, finding.spec.id):
             self._writer.tell(JobRenamed, noted.key._replace(id=finding.spec.id), now, before=before)
 
@@ -206,7 +207,7 @@ class Deployment:
         Its history says so first, in a write of its own: what dies between the two leaves an orphan still.
         """
         store, now = self._parts.store, self._parts.clock.now()
-        while (row := store.load(self._namespace, job_id)) is not None:
+        while (row := store.load(self._parts.namespace, job_id)) is not None:
             if last_action(store, row.key) == PRUNED:
                 if store.remove(row, changes.due_at_removal(row, now, self._parts.new_id), now):
                     self._writer.tell(JobRemoved, row.key, now)

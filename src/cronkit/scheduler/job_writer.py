@@ -29,11 +29,10 @@ Decide = Callable[[JobRow, datetime], list[RunRow]]
 class JobWriter:
     """Writes the jobs of one namespace into a scheduler's store, and tells its event bus."""
 
-    __slots__ = ("_namespace", "_parts")
+    __slots__ = ("_parts",)
 
-    def __init__(self, parts: Parts, namespace: str) -> None:
+    def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._namespace = namespace
 
     def load(self, job_id: str) -> JobRow:
         """A copy of a job's row.
@@ -41,9 +40,9 @@ class JobWriter:
         Raises:
             JobNotFoundError: there is no such job.
         """
-        row = self._parts.store.load(self._namespace, job_id)
+        row = self._parts.store.load(self._parts.namespace, job_id)
         if row is None:
-            raise not_found(self._namespace, job_id)
+            raise not_found(self._parts.namespace, job_id)
         return row
 
     def put(self, spec: JobSpec, exists: str, by: str | None) -> Job:
@@ -112,12 +111,12 @@ class JobWriter:
             JobNotFoundError: there is no such job; ConfigurationError: no code has declared it.
         """
         while True:
-            row, now = self._parts.store.load(self._namespace, job_id, removed=True), self._parts.clock.now()
+            row, now = self._parts.store.load(self._parts.namespace, job_id, removed=True), self._parts.clock.now()
             if row is None or row.removed_at is not None:
                 spec = row.declared if declared is None and row is not None else declared
                 if spec is None:
-                    raise not_found(self._namespace, job_id)
-                fresh = changes.create_declared(spec, fingerprint_of(spec), self._namespace, now, by)
+                    raise not_found(self._parts.namespace, job_id)
+                fresh = changes.create_declared(spec, fingerprint_of(spec), self._parts.namespace, now, by)
                 if self._insert(fresh):
                     return fresh.snapshot()
                 continue
@@ -180,8 +179,8 @@ class JobWriter:
     def _new(self, spec: JobSpec, by: str | None) -> JobRow:
         """The row of a job to be added, unless it would never run; one that is there already may have ended."""
         now = self._parts.clock.now()
-        row = changes.create(spec, self._namespace, now, by)
-        if _has_ended(row) and self._parts.store.load(self._namespace, spec.id) is None:
+        row = changes.create(spec, self._parts.namespace, now, by)
+        if _has_ended(row) and self._parts.store.load(self._parts.namespace, spec.id) is None:
             raise _never(row, now)
         return row
 

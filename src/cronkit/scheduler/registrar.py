@@ -27,7 +27,6 @@ class Registrar(NamedTuple):
     """
 
     parts: Parts
-    namespace: str
     reader: SpecReader
     importable: Importable
     owner: str | None
@@ -136,7 +135,7 @@ class Registrar(NamedTuple):
             return registry.check(
                 target,
                 # That job had the old values, so this is a newer version; without an id it is the target's own job.
-                may_rebind=lambda: job_id is None or self.parts.store.load(self.namespace, job_id) is not None,
+                may_rebind=lambda: job_id is None or self.parts.store.load(self.parts.namespace, job_id) is not None,
             )
         known = registry.get(target)
         if known is not None:

@@ -562,12 +562,12 @@ class Scheduler:
     def _use(self, parts: Parts) -> None:
         """Be made of ``parts`` from now on."""
         self._parts = parts
-        self._writer = JobWriter(parts, self.namespace)
-        self._registrar = Registrar(parts, self.namespace, self._reader, self._importable, self._owner)
+        self._writer = JobWriter(parts)
+        self._registrar = Registrar(parts, self._reader, self._importable, self._owner)
 
     @property
     def _deployment(self) -> Deployment:
-        return Deployment(self._parts, self.namespace, self._owner)
+        return Deployment(self._parts, self._owner)
 
     def _instant(self, text: datetime | str) -> datetime:
         return At(text).bind(tz=self._reader.tz).instants[0].astimezone(UTC)

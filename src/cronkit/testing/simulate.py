@@ -63,7 +63,7 @@ def simulate(
         clock=clock,
         new_id=IdSource(seed).new,
     )
-    simulation = Simulation(sync.namespace, parts, clock, zone, Script(durations or {}, failures or {}, known, seed))
+    simulation = Simulation(parts, clock, zone, Script(durations or {}, failures or {}, known, seed))
     with sync._remade(parts, _SimulatedRuntime(simulation)):
         if caller is not None:
             caller.inline = True

@@ -32,8 +32,7 @@ class Simulation:
     or timedeltas. The verbs are for the test alone: a job or a listener that calls one is refused.
     """
 
-    def __init__(self, namespace: str, parts: Parts, clock: VirtualClock, tz: tzinfo, script: Script) -> None:
-        self._namespace = namespace
+    def __init__(self, parts: Parts, clock: VirtualClock, tz: tzinfo, script: Script) -> None:
         self._parts = parts
         self._clock = clock
         self._tz = tz
@@ -111,7 +110,7 @@ class Simulation:
         self, job: str | None = None, *, status: str | RunStatus | Collection[str] | None = None
     ) -> tuple[Run, ...]:
         """All runs so far, of one job or all, in one status, some or any; oldest first."""
-        wanted = RunFilter(namespace=self._namespace, job_id=job, statuses=read_statuses(status))
+        wanted = RunFilter(namespace=self._parts.namespace, job_id=job, statuses=read_statuses(status))
         return tuple(reversed(self._parts.store.runs(wanted, limit=EVERYTHING, cursor=None)))
 
     # -- inside -------------------------------------------------------------------------------------------------------
