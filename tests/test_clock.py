@@ -1,12 +1,40 @@
 """The alarm: no ring is lost, whoever rings and whenever."""
 
+import itertools
+import sys
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import CodeType, FrameType
+from typing import Any
+
+import pytest
 
 from cronkit.clock import Alarm
 
 PATIENCE = 10.0
 """Seconds after which a test that waits for another thread gives up; they pass only where it fails."""
+
+
+@contextmanager
+def interrupted(code: CodeType, line: int) -> Iterator[None]:
+    """Raise KeyboardInterrupt in this function, where a signal handler might: before its n-th line."""
+    lines = itertools.count()
+
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        if frame.f_code is not code:
+            return None
+        if event == "line" and next(lines) == line:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
 
 
 def test_a_ring_while_nobody_sleeps_is_kept_for_the_next_wait() -> None:
@@ -42,6 +70,16 @@ def test_it_tells_whether_the_next_wait_will_return_at_once() -> None:
     assert alarm.is_rung
     alarm.wait(0)
     assert not alarm.is_rung
+
+
+@pytest.mark.parametrize("line", range(4))
+def test_a_ring_that_an_interrupt_ends_halfway_does_not_silence_the_next_one(line: int) -> None:
+    alarm = Alarm()
+    with suppress(KeyboardInterrupt), interrupted(Alarm.ring.__code__, line):
+        alarm.ring()
+    alarm.ring()
+
+    assert alarm.wait(0)
 
 
 def test_a_sleeper_is_woken_from_another_thread() -> None:

@@ -31,39 +31,39 @@ class SystemClock:
     monotonic = staticmethod(time.monotonic)
 
 
+LOOK_AGAIN = 1.0
+"""Seconds between two looks of a wait in the main thread. A signal that comes just before the wait, or on Windows, does
+not interrupt it: its handler runs when the thread looks again."""
+
+
 class Alarm:
     """Lets one thread sleep until a time has passed or another thread rings.
 
     A ring while nobody sleeps is kept for the next ``wait``; several are one.
     """
 
-    __slots__ = ("_gate", "_rung")
+    __slots__ = ("_gate",)
 
     def __init__(self) -> None:
-        # A bare lock, shut while nobody has rung: a wait costs 20 us of CPU, on a queue or an Event 27 and more.
+        # A bare lock, shut while nobody has rung: a wait costs 20 us of CPU, on a queue or an Event 27 and more. It is
+        # all there is to it, so that what a signal handler raises cannot leave a ring half done.
         self._gate = threading.Lock()
         self._gate.acquire()
-        self._rung = False
 
     @property
     def is_rung(self) -> bool:
         """Whether the next ``wait`` will return at once."""
-        return self._rung
+        return not self._gate.locked()
 
     def ring(self) -> None:
-        """Wake the sleeper, from any thread."""
-        if not self._rung:
-            self._rung = True
+        """Wake the sleeper, from any thread or signal handler."""
+        if self._gate.locked():
             with suppress(RuntimeError):  # another thread rang at the same moment, and has opened the gate
                 self._gate.release()
 
     def wait(self, seconds: float) -> bool:
         """Sleep until somebody rings, at most ``seconds``; say whether somebody did.
 
-        What the ringing thread did before it rang is visible afterwards: ``_rung`` is cleared before the sleeper
-        looks, so a ring that comes later is kept.
+        What the ringing thread did before it rang is visible afterwards; a ring from then on is kept for the next wait.
         """
-        has_rung = self._gate.acquire(timeout=max(seconds, 0.0))
-        if has_rung:
-            self._rung = False
-        return has_rung
+        return self._gate.acquire(timeout=max(seconds, 0.0))

@@ -37,7 +37,7 @@ PROGRAM = """
         print("succeeded", flush=True)
 
     @scheduler.job("now", id="held")
-    def held():
+    def held(run: cronkit.RunContext):
         print("started", flush=True)
         {body}
 
@@ -51,6 +51,12 @@ RUNS = {
 }
 HEEDFUL = "stopping.wait()"
 STUCK = "threading.Event().wait()"
+CANCELLABLE = """
+        while not run.cancel_requested:
+            time.sleep(0.001)
+        time.sleep(0.05)  # the program has the time to stop without waiting
+        print("cancelled", flush=True)
+"""
 
 
 class Program:
@@ -106,6 +112,19 @@ def test_a_second_signal_stops_at_once_and_says_what_it_left(face: str) -> None:
         program.signal(signal.SIGTERM)
         program.says("left 1")
         program.says("end")
+        assert program.ends() == 0
+
+
+@pytest.mark.parametrize("face", RUNS)
+def test_what_heeds_its_cancellation_ends_after_a_second_signal_too(face: str) -> None:
+    kind, run = RUNS[face]
+    with running(PROGRAM.format(kind=kind, run=run, body=CANCELLABLE)) as program:
+        program.says("started")
+        program.signal(signal.SIGTERM)
+        program.says("stopping")
+        program.signal(signal.SIGTERM)
+        for line in ("cancelled", "succeeded", "left 0", "end"):
+            program.says(line)
         assert program.ends() == 0
 
 

@@ -4,7 +4,7 @@ import logging
 import threading
 from datetime import datetime, timedelta
 
-from cronkit.clock import Clock
+from cronkit.clock import LOOK_AGAIN, Clock
 from cronkit.engine.clock_watch import ClockWatch
 from cronkit.engine.engine import SOON, Engine
 from cronkit.events import EngineFault, EventBus, SchedulerStarted, StoreDegraded, StoreRecovered
@@ -38,8 +38,9 @@ class EngineThread:
         self._clock = clock
         self._watch = ClockWatch(clock, bus)
         self._watch_at = 0.0
-        self._stopping = threading.Event()
-        self._drain_until: float | None = None
+        self._is_stopping = False
+        self._has_ended = threading.Event()
+        self._drain_ends: list[float] = []
         self._has_cancelled = False
         self.problem: str | None = None
         self._backoff = FIRST_BACKOFF
@@ -52,15 +53,17 @@ class EngineThread:
     def ask_to_stop(self, drain: timedelta) -> None:
         """Claim nothing from the next step on, give what runs ``drain`` to end, then cancel it.
 
-        Asked again, it shortens the drain but never lengthens it.
+        Asked again, it shortens the drain but never lengthens it. A signal handler may ask.
         """
-        until = self._clock.monotonic() + drain.total_seconds()
-        self._drain_until = until if self._drain_until is None else min(until, self._drain_until)
-        self._stopping.set()
+        self._drain_ends.append(self._clock.monotonic() + drain.total_seconds())
+        self._is_stopping = True
         self._engine.alarm.ring()
 
     def wait_until_stopped(self) -> int:
         """Wait for the end; return how many runs were left: still executed, or ended and not written."""
+        # Up to Python 3.12 a KeyboardInterrupt in join() makes the thread count as dead while it goes on.
+        while not self._has_ended.wait(LOOK_AGAIN):
+            pass
         self._thread.join()
         return len(self._engine.left)
 
@@ -70,8 +73,14 @@ class EngineThread:
         return threading.current_thread() is self._thread
 
     def _run(self) -> None:
+        try:
+            self._loop()
+        finally:
+            self._has_ended.set()
+
+    def _loop(self) -> None:
         self._bus.publish(SchedulerStarted(at=self._clock.now()))  # here, and so before any run starts
-        while not (self._stopping.is_set() and self._is_drained()):
+        while not (self._is_stopping and self._is_drained()):
             if self._clock.monotonic() >= self._watch_at:
                 self._watch.check()
                 self._watch_at = self._clock.monotonic() + LONGEST_SLEEP
@@ -138,10 +147,10 @@ class EngineThread:
             seconds = (wake_at - self._clock.now()).total_seconds()
         if engine.has_reports and (engine.rings_at_once or seconds > SOON.total_seconds()):
             return 0.0
-        if self._stopping.is_set() and not engine.in_flight:  # the step before has ended the last run: nobody will ring
+        if self._is_stopping and not engine.in_flight:  # the step before has ended the last run: nobody will ring
             return 0.0
-        if self._drain_until is not None:
-            seconds = min(seconds, self._drain_until - self._clock.monotonic())
+        if self._drain_ends:
+            seconds = min(seconds, min(self._drain_ends) - self._clock.monotonic())
         return seconds
 
     def _tell_of_unwritten(self) -> None:
@@ -156,12 +165,12 @@ class EngineThread:
         self._engine.stop_claiming()
         if not self._engine.in_flight and not self._engine.has_reports:
             return True
-        if self._drain_until is None or self._clock.monotonic() < self._drain_until:
+        if self._clock.monotonic() < min(self._drain_ends):
             return False
         if self._has_cancelled or (self.problem is not None and not self._engine.in_flight):
             self._tell_of_unwritten()
             return True
         self._has_cancelled = True
-        self._drain_until = self._clock.monotonic() + CANCEL_GRACE
+        self._drain_ends = [self._clock.monotonic() + CANCEL_GRACE]
         self._engine.cancel_all("scheduler stopped")
         return False

@@ -68,6 +68,9 @@ class Running(Protocol):
     def stop(self, drain: timedelta) -> int:
         """End, after ``drain`` at the latest; return how many runs were left."""
 
+    def hurry(self) -> None:
+        """Drain no longer; a signal handler may say so."""
+
 
 class Runtime:
     """One start of a scheduler, up to its stop."""
@@ -143,6 +146,10 @@ class Runtime:
                 self._take_apart()
                 self._has_ended = True
         return left
+
+    def hurry(self) -> None:
+        """See ``Running``."""
+        self._thread.ask_to_stop(timedelta())
 
     def _take_apart(self) -> None:
         self._lease.stop()

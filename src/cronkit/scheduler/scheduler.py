@@ -480,16 +480,18 @@ class Scheduler:
         """Run in the foreground until SIGINT, SIGTERM or ``stop``, then drain; a second signal stops at once.
 
         Raises:
+            KeyboardInterrupt: on a third signal.
             LifecycleError: it runs already, or this is not the main thread, which alone receives signals.
         """
         drain_time(drain)
-        with StopSignals(self._ended) as signals:
+        with StopSignals(self._ended, self._hurry) as signals:
             self.start()
-            try:
-                signals.wait(unless=lambda: not self.is_running)
-                self.stop(drain=drain)
-            except KeyboardInterrupt:
-                self.stop(drain="0s")
+            signals.wait(unless=lambda: not self.is_running)
+            self.stop(drain="0s" if signals.is_urgent else drain)
+
+    def _hurry(self) -> None:
+        if self._runtime is not None:
+            self._runtime.hurry()
 
     def health(self) -> Health:
         """How the scheduler is doing, from memory alone: no question to the store."""

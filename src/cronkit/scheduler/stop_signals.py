@@ -6,26 +6,26 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from cronkit.clock import Alarm
+from cronkit.clock import LOOK_AGAIN, Alarm
 from cronkit.errors import LifecycleError
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
-LOOK_AGAIN = 1.0
-"""Seconds between two looks of a wait: on Windows a signal does not interrupt it."""
 
 
 class StopSignals:
     """SIGINT and SIGTERM, while this is entered in the main thread.
 
-    The first is noted and rings ``alarm``; each one after it raises KeyboardInterrupt wherever the main thread is.
+    The first is noted and rings ``alarm``. The second calls ``hurry``, which has to be fit for a signal handler. Each
+    one after that raises KeyboardInterrupt wherever the main thread is.
 
     Raises:
         LifecycleError: on entering, in another thread.
     """
 
-    def __init__(self, alarm: Alarm) -> None:
-        self._received = False
+    def __init__(self, alarm: Alarm, hurry: Callable[[], object]) -> None:
+        self._received = 0
         self._alarm = alarm
+        self._hurry = hurry
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -41,13 +41,21 @@ class StopSignals:
             # None: it was not set from Python, and cannot be put back from there.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether more than one has come."""
+        return self._received > 1
+
     def wait(self, *, unless: Callable[[], bool]) -> None:
         """Sleep until a signal has come, or ``unless`` is true after the alarm was rung."""
         while not self._received and not unless():
             self._alarm.wait(LOOK_AGAIN)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self._received:
+        self._received += 1
+        if self._received == 1:
+            self._alarm.ring()
+        elif self._received == 2:
+            self._hurry()
+        else:
             raise KeyboardInterrupt
-        self._received = True
-        self._alarm.ring()

@@ -94,6 +94,9 @@ class _SimulatedRuntime:
         """Refuse."""
         raise LifecycleError("a simulated scheduler is not stopped: it ends with the simulate() block")
 
+    def hurry(self) -> None:
+        """Do nothing: there is no drain."""
+
 
 class _ImpatientWaiters(RunWaiters):
     """Lets nobody wait for a run that only the passing of virtual time can end."""
