@@ -206,7 +206,7 @@ MECHANISMS = (
         "engine/changes.py",
         "max(before - INSTANT, accounted)",
         "before - INSTANT - JUST_PAST",
-        POLICIES + "::test_a_changed_schedule_counts_from_now_and_repeats_nothing",
+        POLICIES + "::test_a_job_that_may_run_more_often_again_goes_on_from_there",
     ),
     Mechanism(
         "occurrence key",
@@ -360,7 +360,7 @@ MECHANISMS = (
         "engine/thread.py",
         "        self._drain_ends.append(self._clock.monotonic() + drain.total_seconds())\n",
         "        self._drain_ends = self._drain_ends or [self._clock.monotonic() + drain.total_seconds()]\n",
-        "scheduler/test_lifecycle.py::test_a_second_stop_shortens_the_first",
+        "engine/test_thread.py::test_a_second_request_to_stop_may_shorten_the_drain",
     ),
     Mechanism(
         "reports are looked at before the engine sleeps",

@@ -241,6 +241,13 @@ def test_a_second_request_to_stop_never_lengthens_the_drain() -> None:
     assert sum(loop.engine.alarm.waits) == 3.0 + CANCEL_GRACE
 
 
+def test_a_second_request_to_stop_may_shorten_the_drain() -> None:
+    loop = Loop(drain=3600, in_flight=1)
+    loop.engine.script.append(lambda: loop.thread.ask_to_stop(timedelta()))
+    loop.run()
+    assert loop.engine.alarm.waits == [LONGEST_SLEEP, CANCEL_GRACE]
+
+
 def test_outcomes_that_the_store_does_not_take_before_the_stop_are_told_and_count_as_left(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
