@@ -163,6 +163,16 @@ def test_a_coroutine_from_a_plain_function_is_a_failure_that_names_the_remedy() 
     assert "async def" in outcome.error.message
 
 
+def test_a_coroutine_function_that_is_called_like_a_function_is_a_failure_that_names_the_executor() -> None:
+    async def target() -> None: ...
+
+    outcome = invoke(attempt_at(target))
+
+    assert outcome.status is RunStatus.FAILED
+    assert outcome.error is not None
+    assert "is a coroutine function, which executor 'default' cannot run" in outcome.error.message
+
+
 def test_a_future_from_a_plain_function_is_a_failure_too() -> None:
     loop = asyncio.new_event_loop()
     try:

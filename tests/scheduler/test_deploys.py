@@ -466,6 +466,19 @@ def test_a_scheduler_that_declares_nothing_sees_no_orphans(home: Home) -> None:
     assert home.scheduler().plan().orphaned == ()
 
 
+def test_the_history_says_who_deployed(home: Home) -> None:
+    home.scheduler(beat("1h")).apply(by="ann")
+    home.scheduler(lambda scheduler: scheduler.job("2h", id="pulse", aliases=["beat"])(work)).apply(by="bob")
+    scheduler = home.scheduler(nothing)
+    scheduler.apply(prune=True, by="eve")
+    assert [(each.action, each.by) for each in scheduler.history("pulse")] == [
+        ("added", "ann"),
+        ("renamed from beat", "bob"),
+        ("deployed", "bob"),
+        ("pruned", "eve"),
+    ]
+
+
 def test_many_orphans_are_all_found(home: Home) -> None:
     def many(scheduler: Scheduler) -> None:
         for number in range(1_201):

@@ -59,9 +59,11 @@ def update(job: JobRow, spec: JobSpec, now: datetime, by: str | None, new_id: Ne
     return births
 
 
-def declare(job: JobRow, spec: JobSpec, fingerprint: str | None, now: datetime, new_id: NewId) -> list[RunRow]:
+def declare(
+    job: JobRow, spec: JobSpec, fingerprint: str | None, now: datetime, by: str | None, new_id: NewId
+) -> list[RunRow]:
     """Give a job what code declares now; the options that people have changed stay, and so does a pause."""
-    births = _respecify(job, overlaid(spec, job.spec, job.overrides), now, None, "deployed", new_id)
+    births = _respecify(job, overlaid(spec, job.spec, job.overrides), now, by, "deployed", new_id)
     _note_declared(job, spec, fingerprint)
     return births
 

@@ -5,7 +5,7 @@
     Event
     ├── SchedulerEvent   SchedulerStarted, SchedulerStopping, SchedulerStopped
     ├── JobEvent         JobAdded, JobUpdated, JobRenamed, JobPaused, JobResumed, JobRemoved, JobQuarantined,
-    │                    JobUnresolved, OverrideShadows, DeploymentsAlternate
+    │                    JobUnresolved, OverrideShadows, OverrideConflicts, DeploymentsAlternate
     ├── RunEvent         RunStarted, RunProgressed, RunSucceeded, RunFailed, RunRetrying, RunTimedOut, RunSkipped,
     │                    RunMissed, RunCancelled, RunCoalesced, RunAbandoned, RunHeld
     └── EngineEvent      ClockJumped, StoreDegraded, StoreRecovered, LeaseLost, StaleWriteRefused, ListenerFailed,
@@ -138,6 +138,13 @@ class OverrideShadows(JobEvent):
     """A deployment changed these options of a job, which somebody had changed by hand: the job does not follow."""
 
     options: tuple[str, ...]
+
+
+@_event
+class OverrideConflicts(JobEvent):
+    """What somebody changed of a job by hand does not go with what code declares now: it cannot run as it is."""
+
+    reason: str
 
 
 @_event

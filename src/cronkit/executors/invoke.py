@@ -9,6 +9,7 @@ from cronkit.jobs.attempt import Attempt, current_attempt
 from cronkit.jobs.outcome import Outcome, cancelled, raised, succeeded
 from cronkit.jobs.run import ErrorInfo
 from cronkit.jobs.status import RunStatus
+from cronkit.jobs.target import Colour
 
 LOOP_CLOSED = "its event loop was closed"
 """Why a coroutine was cancelled that nobody had asked to stop."""
@@ -56,10 +57,17 @@ async def ainvoke(attempt: Attempt, is_cancellation: Callable[[BaseException], b
 def _never_awaited(attempt: Attempt, value: Any) -> Outcome:
     if isinstance(value, CoroutineType):
         value.close()
-    message = (
-        f"{attempt.target.name!r} is a plain function that returned a {type(value).__name__}, which nobody awaits: "
-        "declare it async def, or put the job's decorator on the coroutine function itself"
-    )
+    name = attempt.target.name
+    if attempt.target.colour is Colour.COROUTINE:
+        message = (
+            f"{name!r} is a coroutine function, which executor {attempt.job.executor!r} cannot run: update() the job "
+            "with executor=None for the one that fits, or reset() it"
+        )
+    else:
+        message = (
+            f"{name!r} is a plain function that returned a {type(value).__name__}, which nobody awaits: "
+            "declare it async def, or put the job's decorator on the coroutine function itself"
+        )
     return Outcome(RunStatus.FAILED, error=ErrorInfo(type="TypeError", message=message), final=True)
 
 

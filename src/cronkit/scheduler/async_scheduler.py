@@ -215,9 +215,11 @@ class AsyncScheduler:
         """See ``Scheduler.plan``."""
         return await self._call(self._sync.plan)
 
-    async def apply(self, plan: Plan | None = None, *, prune: bool | Collection[str] = False) -> Plan:
+    async def apply(
+        self, plan: Plan | None = None, *, prune: bool | Collection[str] = False, by: str | None = None
+    ) -> Plan:
         """See ``Scheduler.apply``."""
-        return await self._call(self._sync.apply, plan, prune=prune)
+        return await self._call(self._sync.apply, plan, prune=prune, by=by)
 
     # -- runs ---------------------------------------------------------------------------------------------------------
 

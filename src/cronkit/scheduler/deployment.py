@@ -16,6 +16,7 @@ from cronkit.events import (
     JobRenamed,
     JobUnresolved,
     JobUpdated,
+    OverrideConflicts,
     OverrideShadows,
 )
 from cronkit.jobs.job import Job
@@ -24,22 +25,26 @@ from cronkit.scheduler.declarations import Declaration
 from cronkit.scheduler.findings import PRUNED, RENAMED, Fate, Finder, Finding, declared_jobs, last_action
 from cronkit.scheduler.job_writer import JobWriter
 from cronkit.scheduler.plan import ADOPTED, OptionChange, Plan, option_changes
-from cronkit.scheduler.runtime import Parts
+from cronkit.scheduler.registrar import Registrar
 
 logger = logging.getLogger("cronkit.scheduler")
+
+LEFT_ALONE = (Fate.LEAVE_REMOVED, Fate.LEAVE_UNREADABLE)
 
 
 class Deployment:
     """What one scheduler's declarations mean for the jobs of its namespace.
 
-    Orphans are looked for among the jobs that were declared under ``owner``, or under the owner of a declaration.
+    Orphans are looked for among the jobs that were declared under its owner, or under the owner of a declaration.
+    ``by`` is who deploys, for the history.
     """
 
-    __slots__ = ("_finder", "_owner", "_parts", "_writer")
+    __slots__ = ("_by", "_finder", "_parts", "_registrar", "_writer")
 
-    def __init__(self, parts: Parts, owner: str | None) -> None:
-        self._parts = parts
-        self._owner = owner
+    def __init__(self, registrar: Registrar, by: str | None = None) -> None:
+        parts = self._parts = registrar.parts
+        self._registrar = registrar
+        self._by = by
         self._writer = JobWriter(parts)
         self._finder = Finder(parts.store, parts.namespace, parts.declarations.ids)
 
@@ -95,7 +100,7 @@ class Deployment:
             by_fate[finding.fate].append(finding)
         going_on = [*by_fate[Fate.LEAVE], *by_fate[Fate.CHANGE], *by_fate[Fate.RENAME]]
         known = {each.spec.id for each in findings} | {each.row.key.id for each in findings if each.row is not None}
-        orphans = [job for job in self._declared_under(_owners(findings, self._owner)) if job.id not in known]
+        orphans = [job for job in self._declared_under(_owners(findings, self._registrar.owner)) if job.id not in known]
         return Plan(
             added=_ids(by_fate[Fate.ADD]),
             changed={each.spec.id: found for each in going_on if (found := _option_changes(each))},
@@ -106,6 +111,7 @@ class Deployment:
                 for each in going_on
                 if each.row is not None and each.row.overrides
             },
+            conflicting={each.spec.id: why for each in going_on if (why := self._conflict(each)) is not None},
             removed=_ids(by_fate[Fate.LEAVE_REMOVED]),
             orphaned=tuple(job.id for job in orphans),
             unresolved=tuple(job.id for job in orphans if self._parts.registry.get(job.spec.target) is None),
@@ -115,6 +121,16 @@ class Deployment:
                 if each.row is not None and each.row.unreadable is not None
             },
         )
+
+    def _conflict(self, finding: Finding) -> str | None:
+        """Why a job could not be added as it is, with what somebody has changed of it by hand, or None."""
+        if finding.row is None or not finding.row.overrides or finding.fate in LEFT_ALONE:
+            return None
+        try:
+            self._registrar.check(finding.combined)
+        except ConfigurationError as error:
+            return str(error)
+        return None
 
     def _declared_under(self, owners: Collection[str | None]) -> Iterator[Job]:
         """The jobs that code has declared under these owners."""
@@ -129,6 +145,21 @@ class Deployment:
         taken = self._add([each for each in findings if each.fate is Fate.ADD])
         for finding in (*taken, *(each for each in findings if each.fate is not Fate.ADD)):
             self._settle(finding)
+        for finding in findings:
+            self._tell_conflict(finding)
+
+    def _tell_conflict(self, finding: Finding) -> None:
+        """Tell of a job that goes on, but cannot run as it is."""
+        why = self._conflict(finding)
+        if why is None or finding.row is None:
+            return
+        key = finding.row.key._replace(id=finding.spec.id)
+        logger.warning(
+            "job %r cannot run here as it is, for what somebody has changed by hand does not go with what code "
+            "declares: %s; update(%r, ...) what does not fit, or reset(%r) goes back to the code",
+            *(key.id, why, key.id, key.id),
+        )
+        self._writer.tell(OverrideConflicts, key, self._parts.clock.now(), reason=why)
 
     def _settle(self, finding: Finding) -> None:
         """Do what is to be done about a declaration, looking again until nobody else is in the way."""
@@ -147,9 +178,8 @@ class Deployment:
         if not findings:
             return []
         now = self._parts.clock.now()
-        rows = [
-            changes.create_declared(each.spec, each.fingerprint, self._parts.namespace, now, None) for each in findings
-        ]
+        namespace, by = self._parts.namespace, self._by
+        rows = [changes.create_declared(each.spec, each.fingerprint, namespace, now, by) for each in findings]
         taken = []
         for finding, row, is_added in zip(findings, rows, self._parts.store.insert(rows), strict=True):
             if is_added:
@@ -165,7 +195,7 @@ class Deployment:
         if row is None:
             return
         before = row.key.id
-        row.record(f"{RENAMED}{before}", now, None)
+        row.record(f"{RENAMED}{before}", now, self._by)
         if not store.save(row):
             return
         noted = store.load(self._parts.namespace, before)
@@ -178,7 +208,7 @@ class Deployment:
         if row is None:
             return False
         before = row.spec
-        births = changes.declare(row, finding.spec, finding.fingerprint, now, self._parts.new_id)
+        births = changes.declare(row, finding.spec, finding.fingerprint, now, self._by, self._parts.new_id)
         if not self._parts.store.save(row, births):
             return False
         changed = differences(before, row.spec)
@@ -213,7 +243,7 @@ class Deployment:
                     self._writer.tell(JobRemoved, row.key, now)
                     return True
             else:
-                row.record(PRUNED, now, None)
+                row.record(PRUNED, now, self._by)
                 store.save(row)
         return False
 

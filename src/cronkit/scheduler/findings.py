@@ -8,7 +8,7 @@ from typing import NamedTuple
 from cronkit.errors import ConfigurationError
 from cronkit.jobs.job import Job, JobRow, JobSpec
 from cronkit.jobs.keys import JobKey
-from cronkit.jobs.layers import differences
+from cronkit.jobs.layers import differences, overlaid
 from cronkit.scheduler.declarations import Declaration
 from cronkit.schedules import Cron
 from cronkit.stores.protocol import JobFilter, JobStore
@@ -53,6 +53,11 @@ class Finding(NamedTuple):
         """The changed options that somebody has changed by hand, so that the job does not follow."""
         overrides = frozenset() if self.row is None else self.row.overrides
         return tuple(name for name in self.changed if name in overrides)
+
+    @property
+    def combined(self) -> JobSpec:
+        """What the job does once this is deployed: what is declared, under what somebody has changed by hand."""
+        return self.spec if self.row is None else overlaid(self.spec, self.row.spec, self.row.overrides)
 
 
 class Finder:

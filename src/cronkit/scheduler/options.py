@@ -105,6 +105,12 @@ class SpecReader(NamedTuple):
         target.check_arguments(spec.args, spec.kwargs)
         return spec
 
+    def check(self, spec: JobSpec, target: Target) -> None:
+        """Refuse a spec that was put together of two, each of which was read here or elsewhere, as ``read`` would."""
+        self._check_executor(target, spec.executor)
+        self._check_overlap(spec)
+        target.check_arguments(spec.args, spec.kwargs)
+
     def change(
         self, spec: JobSpec, target: Target | None, schedule: AnySchedule | None, tz: Zone | None, options: JobOptions
     ) -> JobSpec:
@@ -141,6 +147,10 @@ class SpecReader(NamedTuple):
     def _executor(self, target: Target, name: str | None) -> str:
         if name is None:
             return self.default_executors[target.colour]
+        self._check_executor(target, name)
+        return name
+
+    def _check_executor(self, target: Target, name: str) -> None:
         executor = self.executors.get(name)
         if executor is None:
             raise ConfigurationError(
@@ -153,7 +163,6 @@ class SpecReader(NamedTuple):
             raise ConfigurationError(
                 f"executor {name!r} cannot run the {target.colour} {target.name!r}: give {fit}, or leave executor= out"
             )
-        return name
 
     def _read(self, options: JobOptions, base: Policies) -> dict[str, Any]:
         """The fields of a spec that options give, policies over ``base``."""

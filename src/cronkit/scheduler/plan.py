@@ -51,6 +51,9 @@ class Plan:
     """Declared as they were: nothing is written, and their next run stays where it is."""
     overridden: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Declared, with options that somebody has changed by hand and that stay as they are until ``reset``."""
+    conflicting: Mapping[str, str] = field(default_factory=dict)
+    """Those overridden ones that cannot run as they are, and why what was changed by hand does not go with what is
+    declared. Their schedules go on, and their runs wait or fail, until ``update`` or ``reset``."""
     removed: tuple[str, ...] = ()
     """Declared, but somebody has removed them: they stay away until ``reset`` or ``add``."""
     orphaned: tuple[str, ...] = ()
@@ -89,6 +92,8 @@ class Plan:
             yield ("- pruned", job, "") if is_gone else ("? orphaned", job, f"no longer declared; {note}")
         for job, options in self.overridden.items():
             yield "= overridden", job, f"{', '.join(options)}: changed by hand; reset() goes back to the code"
+        for job, reason in self.conflicting.items():
+            yield "! conflicting", job, f"cannot run as it is: {reason}; update() it, or reset() goes back to the code"
         for job in self.removed:
             yield "x removed", job, "removed by hand; reset() brings it back"
         for job, reason in self.unreadable.items():

@@ -106,6 +106,14 @@ class Registrar(NamedTuple):
             except ConfigurationError as error:
                 logger.warning("jobs of this target do not run here: %s", error)
 
+    def check(self, spec: JobSpec) -> None:
+        """Refuse what people have made of a job and of its declaration together, as if it were added so."""
+        target = self.parts.registry.get(spec.target)
+        if target is None:
+            raise self._no_target(spec.target)
+        self.reader.check(spec, target)
+        self.checked(spec, target)
+
     def checked(self, spec: JobSpec, target: Target | None) -> JobSpec:
         """The spec, if the store can keep it."""
         if self.parts.store.capabilities.durable:
@@ -142,9 +150,12 @@ class Registrar(NamedTuple):
             return known
         if ":" in target:
             return Target(target, self.importable.resolve(target))
-        names = ", ".join(sorted(registry.targets)) or "none yet"
-        raise ConfigurationError(
-            f"no target is called {target!r}: decorate it with @scheduler.target; the targets are {names}"
+        raise self._no_target(target)
+
+    def _no_target(self, name: str) -> ConfigurationError:
+        names = ", ".join(sorted(self.parts.registry.targets)) or "none yet"
+        return ConfigurationError(
+            f"no target is called {name!r}: decorate it with @scheduler.target; the targets are {names}"
         )
 
 

@@ -351,10 +351,11 @@ class Scheduler:
         self._enter()
         return self._deployment.plan()
 
-    def apply(self, plan: Plan | None = None, *, prune: bool | Collection[str] = False) -> Plan:
+    def apply(self, plan: Plan | None = None, *, prune: bool | Collection[str] = False, by: str | None = None) -> Plan:
         """Bring the store to what code declares, as ``start`` does; return what was done.
 
-        ``prune`` removes orphaned jobs as well: True for all of them, or the ids of some.
+        ``prune`` removes orphaned jobs as well: True for all of them, or the ids of some. ``by`` is who deploys, for
+        the history.
 
         Raises:
             LifecycleError: ``plan`` is out of date, for what would be done is no longer what it says;
@@ -363,7 +364,7 @@ class Scheduler:
         self._enter()
         with self._lock:
             declarations = self._parts.declarations.all
-            done = self._deployment.apply(plan, prune)
+            done = Deployment(self._registrar, by).apply(plan, prune)
             self._parts.declarations.applied(declarations)
         return done
 
@@ -569,7 +570,7 @@ class Scheduler:
 
     @property
     def _deployment(self) -> Deployment:
-        return Deployment(self._parts, self._owner)
+        return Deployment(self._registrar)
 
     def _instant(self, text: datetime | str) -> datetime:
         return At(text).bind(tz=self._reader.tz).instants[0].astimezone(UTC)
