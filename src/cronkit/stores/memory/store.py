@@ -126,7 +126,7 @@ class MemoryStore:
             for run in births:
                 self._lives.bear(row, run)
             self._lives.cancel_waiting(row, REMOVED_REASON, now)
-            row.removed_at = now
+            row.removed_at, row.noted = now, job.noted
             self._catalogue.remove(row)
         self._notices.tell()
         return True

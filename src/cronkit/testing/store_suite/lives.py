@@ -194,6 +194,19 @@ class RemovedSuite(StoreFixtures):
 
         assert [revision.action for revision in store.history(row.key)] == ["added"]
 
+    def test_the_history_of_a_removed_job_says_who_removed_it(self, scene: Scene, store: JobStore) -> None:
+        row = scene.job()
+        row.record("added", NOON, "ann")
+        assert store.insert([row]) == [True]
+        row = scene.load()
+        row.record("removed", after(minutes=5), "bob")
+        assert store.remove(row, now=after(minutes=5))
+
+        assert [(each.action, each.at, each.by) for each in store.history(row.key)] == [
+            ("added", NOON, "ann"),
+            ("removed", after(minutes=5), "bob"),
+        ]
+
     def test_a_run_that_outlives_its_job_is_counted_with_it(self, scene: Scene, store: JobStore) -> None:
         scene.add()
         claimed = scene.start()
