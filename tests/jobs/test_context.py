@@ -146,6 +146,13 @@ def test_progress_is_a_fraction_from_0_to_1(fraction: float) -> None:
     assert progress.told == []
 
 
+def test_half_a_surrogate_pair_in_a_note_is_replaced_as_no_store_could_keep_it() -> None:
+    progress = Progress()
+    RunContext(attempt_at(on_progress=progress)).progress(0.5, "na\udc80me")
+
+    assert progress.told == [(0.5, "na?me")]
+
+
 # The log
 
 

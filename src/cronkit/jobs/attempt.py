@@ -145,7 +145,7 @@ class RunContext:
         return self._logger
 
     def progress(self, fraction: float, note: str | None = None) -> None:
-        """Say how far the run has come, from 0 to 1, and what it is doing.
+        """Say how far the run has come, from 0 to 1, and what it is doing; half surrogate pairs in it are replaced.
 
         Raises:
             ValueError: ``fraction`` is not between 0 and 1; TypeError: ``note`` is no text.
@@ -155,7 +155,7 @@ class RunContext:
         if note is not None:
             if not isinstance(note, str):
                 raise TypeError(f"progress(note={note!r}): give a text")
-            note = note[:NOTE_LENGTH]
+            note = note[:NOTE_LENGTH].encode("utf-8", "replace").decode()
         self._attempt.on_progress(self._attempt, float(fraction), note)
 
 

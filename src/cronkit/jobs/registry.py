@@ -1,12 +1,13 @@
 """The registry: which function stands behind each target name, in this process."""
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from types import FunctionType
 from typing import Any
 
 from cronkit.errors import ConfigurationError
 from cronkit.jobs.likeness import Likeness, likeness
 from cronkit.jobs.target import Target, default_name
+from cronkit.jobs.validation import storable_text
 
 
 class Registry:
@@ -36,6 +37,8 @@ class Registry:
 
     def register(self, function: Callable[..., Any], name: str | None = None, aliases: Collection[str] = ()) -> Target:
         """``check``, ``check_aliases`` and ``put`` in one."""
+        if name is not None:
+            storable_text("name", name)
         target = self.check(function, name)
         self.put(target, self.check_aliases(target, aliases))
         return target
@@ -83,10 +86,13 @@ class Registry:
         """
         if isinstance(aliases, str):
             raise ConfigurationError(f"aliases={aliases!r}: give several names, such as [{aliases!r}]")
+        if not isinstance(aliases, Iterable):
+            raise ConfigurationError(f"aliases={aliases!r}: give names that {target.name!r} had before, or none: ()")
         names: tuple[Any, ...] = tuple(aliases)
         for alias in names:
             if not isinstance(alias, str) or alias in ("", target.name):
                 raise ConfigurationError(f"aliases={aliases!r}: give names that {target.name!r} had before")
+            storable_text("alias", alias)
             known = self._targets.get(alias)
             if known is not None and known.name != target.name:
                 raise ConfigurationError(

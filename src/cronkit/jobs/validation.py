@@ -1,4 +1,4 @@
-"""The check that several policies, limits and sizes share."""
+"""The checks that several options, policies and limits share."""
 
 from cronkit.errors import ConfigurationError
 
@@ -13,3 +13,23 @@ def whole_number(name: str, value: object, *, low: int = 1, high: int | None = N
         return value
     span = f"{low} or more" if high is None else f"from {low} to {high:,}"
     raise ConfigurationError(f"{name}={value!r}: give a whole number, {span}{hint and '; '}{hint}")
+
+
+def storable_text(name: str, value: object) -> str:
+    """``value``, if it is a text that every store can keep.
+
+    Half a surrogate pair has no place in UTF-8; names of files may hold one, and so may JSON, as in ``"\\ud800"``.
+
+    Raises:
+        ConfigurationError: it is none; the message names the parameter and the remedy.
+    """
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{name}={value!r} is no text: give one")
+    try:
+        value.isascii() or value.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(
+            f"{name}={value!r} has half a surrogate pair as its character {error.start + 1}, which no store can keep: "
+            "take such text as it comes from a client through text.encode('utf-8', 'replace').decode()"
+        ) from None
+    return value

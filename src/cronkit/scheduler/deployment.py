@@ -57,9 +57,13 @@ class Deployment:
         """Deploy every declaration, and remove orphans as ``prune`` says; return what was carried out.
 
         Raises:
-            LifecycleError: that is not what ``expected`` says; ConfigurationError: ``prune`` names a job that is no
-            orphan. Nothing was done then.
+            LifecycleError: that is not what ``expected`` says; ConfigurationError: that is no plan, or ``prune`` names
+            a job that is no orphan. Nothing was done then.
         """
+        if expected is not None and not isinstance(expected, Plan):
+            raise ConfigurationError(
+                f"apply({expected!r}): give what plan() returned, or nothing; orphans are removed with prune="
+            )
         declarations = self._parts.declarations.all
         findings = self._finder.find_all(declarations)
         plan = self._plan(findings)
@@ -276,8 +280,12 @@ def _doomed(orphaned: Collection[str], prune: bool | Collection[str]) -> Collect
         return orphaned if prune else ()
     if isinstance(prune, str):
         raise ConfigurationError(f"prune={prune!r} is one text: give several ids, as in [{prune!r}], or True for all")
-    strangers = sorted(set(prune) - set(orphaned))
+    if not isinstance(prune, Collection):
+        raise ConfigurationError(
+            f"prune={prune!r}: give True for all orphaned jobs, False for none, or the ids of some"
+        )
+    strangers = sorted(repr(job_id) for job_id in prune if job_id not in orphaned)
     if strangers:
         listed = ", ".join(map(repr, orphaned)) or "none"
-        raise ConfigurationError(f"prune names {', '.join(map(repr, strangers))}; the orphaned jobs are {listed}")
+        raise ConfigurationError(f"prune names {', '.join(strangers)}; the orphaned jobs are {listed}")
     return [job_id for job_id in orphaned if job_id in prune]

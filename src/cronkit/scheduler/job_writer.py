@@ -42,8 +42,18 @@ class JobWriter:
         """
         row = self._parts.store.load(self._parts.namespace, job_id)
         if row is None:
-            raise not_found(self._parts.namespace, job_id)
+            raise self.not_found(job_id)
         return row
+
+    def not_found(self, job_id: str) -> JobNotFoundError:
+        """The error that says that there is no such job, and whether there was."""
+        namespace = self._parts.namespace
+        if self._parts.store.load(namespace, job_id, removed=True) is None:
+            return JobNotFoundError(f"no job {job_id!r} in namespace {namespace!r}: jobs() lists those there are")
+        return JobNotFoundError(
+            f"job {job_id!r} was removed from namespace {namespace!r}: jobs(removed=True) and history({job_id!r}) show "
+            "what is kept of it; add() it again, or reset() it where code declares it"
+        )
 
     def put(self, spec: JobSpec, exists: str, by: str | None) -> Job:
         """Add a job that the application makes at run time; ``exists`` says what to do if its id is taken.
@@ -115,7 +125,7 @@ class JobWriter:
             if row is None or row.removed_at is not None:
                 spec = row.declared if declared is None and row is not None else declared
                 if spec is None:
-                    raise not_found(self._parts.namespace, job_id)
+                    raise self.not_found(job_id)
                 fresh = changes.create_declared(spec, fingerprint_of(spec), self._parts.namespace, now, by)
                 if self._insert(fresh):
                     return fresh.snapshot()
@@ -223,11 +233,6 @@ def check_exists(exists: str) -> None:
     """Refuse what ``exists`` cannot be."""
     if exists not in EXISTS:
         raise ConfigurationError(f"exists={exists!r}: give one of {', '.join(map(repr, EXISTS))}")
-
-
-def not_found(namespace: str, job_id: str) -> JobNotFoundError:
-    """The error that says that there is no such job."""
-    return JobNotFoundError(f"no job {job_id!r} in namespace {namespace!r}: jobs() lists those there are")
 
 
 def _has_ended(row: JobRow) -> bool:

@@ -7,7 +7,7 @@ from cronkit.errors import ConfigurationError, RunNotFoundError
 from cronkit.jobs.page import Page
 from cronkit.jobs.run import Run
 from cronkit.jobs.status import RunStatus
-from cronkit.jobs.validation import whole_number
+from cronkit.jobs.validation import storable_text, whole_number
 from cronkit.stores.protocol import JobStore, RunFilter
 
 PAGE_LIMIT = 1_000
@@ -36,6 +36,7 @@ class Ledger:
             ConfigurationError: an unknown status, or a limit outside 1 to 1,000.
         """
         check_limit(limit)
+        check_texts(job=job, cursor=cursor)
         wanted = RunFilter(
             namespace=self._namespace, job_id=job, statuses=read_statuses(status), since=since, until=until
         )
@@ -47,6 +48,7 @@ class Ledger:
         Raises:
             RunNotFoundError: there is none, or retention has removed it.
         """
+        check_texts(run_id=run_id)
         run = self._store().run(run_id)
         if run is None:
             raise RunNotFoundError(f"no run {run_id!r}: it was removed by retention, or belongs to another store")
@@ -54,7 +56,15 @@ class Ledger:
 
     def counts(self, job: str | None = None) -> Mapping[RunStatus, int]:
         """How many occurrences stand in each status, among the runs that are still kept."""
+        check_texts(job=job)
         return self._store().counts(self._namespace, job)
+
+
+def check_texts(**given: str | None) -> None:
+    """Refuse what people ask a store with, or for, and what no store can keep; None is not given."""
+    for name, text in given.items():
+        if text is not None:
+            storable_text(name, text)
 
 
 def check_limit(limit: int) -> None:

@@ -10,6 +10,7 @@ from cronkit.executors.protocol import Executor
 from cronkit.jobs.job import JobSpec, new_spec
 from cronkit.jobs.policies import Duration, Missed, OnCrash, Overlap, Policies, Retry, read_policies
 from cronkit.jobs.target import Colour, Target
+from cronkit.jobs.validation import storable_text
 from cronkit.scheduler.unknown_options import refuse_trigger, refuse_unknown
 from cronkit.schedules import At, CalendarInterval, Cron, Every, Manual, Schedule, parse_schedule
 
@@ -172,13 +173,13 @@ class SpecReader(NamedTuple):
             if option in POLICY_OPTIONS:
                 policies[option] = value
             elif option in LABEL_OPTIONS:
-                changes[option] = value
+                changes[option] = value if value is None else storable_text(option, value)
             elif option == "args":
                 changes["args"] = tuple(_collection(option, value))
             elif option in ("kwargs", "metadata"):
                 changes[option] = as_mapping(option, value)
             elif option == "tags":
-                changes["tags"] = frozenset(_collection(option, value))
+                changes["tags"] = frozenset(storable_text("tag", tag) for tag in _collection(option, value))
             elif option != "executor":
                 refuse_unknown([option], JobOptions.__annotations__)
         if policies:
@@ -200,6 +201,7 @@ class SpecReader(NamedTuple):
 def _check_id(job_id: object) -> None:
     if not isinstance(job_id, str) or not 0 < len(job_id) <= ID_LENGTH:
         raise ConfigurationError(f"id={job_id!r}: give a text of 1 to {ID_LENGTH} characters")
+    storable_text("id", job_id)
 
 
 def _collection(option: str, value: Any) -> Collection[Any]:

@@ -1,7 +1,7 @@
 """Reads what people register: a target, and the job that is made of it. Pure until something is registered."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 
@@ -71,6 +71,8 @@ class Registrar(NamedTuple):
 
         Targets that are new are registered, and nothing else is done.
         """
+        if isinstance(requests, str | Mapping) or not isinstance(requests, Iterable):
+            raise ConfigurationError(f"add_many({requests!r}): give a list of jobs, each a dict of what add() takes")
         specs: dict[str, JobSpec] = {}
         standing: dict[tuple[Target, tuple[str, ...]], Declaration] = {}
         for index, request in enumerate(requests):

@@ -28,8 +28,8 @@ from cronkit.scheduler.declarations import Declarations
 from cronkit.scheduler.deployment import Deployment
 from cronkit.scheduler.handle import RunHandle, RunWaiters
 from cronkit.scheduler.health import Health
-from cronkit.scheduler.job_writer import JobWriter, not_found
-from cronkit.scheduler.ledger import Ledger, check_limit
+from cronkit.scheduler.job_writer import JobWriter
+from cronkit.scheduler.ledger import Ledger, check_limit, check_texts
 from cronkit.scheduler.options import AnySchedule, JobOptions, JobRequest, SpecReader, Zone, as_mapping
 from cronkit.scheduler.plan import Plan
 from cronkit.scheduler.registrar import Registrar
@@ -77,6 +77,7 @@ class Scheduler:
         clock: Clock | None = None,
         seed: int | None = None,
     ) -> None:
+        check_texts(namespace=namespace, owner=owner)
         self.namespace = namespace
         opened = open_store(store)
         if cluster and opened.capabilities.scope is not Scope.CLUSTER:
@@ -196,7 +197,7 @@ class Scheduler:
         """
         registrar = self._registrar
         job = registrar.read(target, schedule, id, tz, aliases, options)
-        self._apply_declarations()
+        self._apply_declarations(by=by)
         registrar.register_new(job)
         is_kept = exists == "keep" and self._parts.store.load(self.namespace, job.spec.id) is not None
         added = self._writer.put(job.spec, exists, by)
@@ -215,7 +216,7 @@ class Scheduler:
         """
         registrar = self._registrar
         specs, standing = registrar.read_many(jobs)
-        self._apply_declarations()
+        self._apply_declarations(by=by)
         for job in standing:
             registrar.register(job)
         return self._writer.put_many(specs, exists, by)
@@ -238,7 +239,7 @@ class Scheduler:
             UnreadableError: the store cannot read what it has of the job.
         """
 
-        self._apply_declarations()
+        self._apply_declarations(job_id=job_id, by=by)
 
         def change(spec: JobSpec) -> JobSpec:
             target = self._parts.registry.get(spec.target)
@@ -255,7 +256,7 @@ class Scheduler:
             JobNotFoundError: there is no such job; ScheduleError: ``until`` is no date-time.
         """
         end = None if until is None else self._instant(until)
-        self._apply_declarations()
+        self._apply_declarations(job_id=job_id, reason=reason, by=by)
         return self._writer.pause(job_id, reason, end, by)
 
     def resume(self, job_id: str, *, by: str | None = None) -> Job:
@@ -264,7 +265,7 @@ class Scheduler:
         Raises:
             JobNotFoundError: there is no such job.
         """
-        self._apply_declarations()
+        self._apply_declarations(job_id=job_id, by=by)
         return self._writer.resume(job_id, by)
 
     def reset(self, job_id: str, *, by: str | None = None) -> Job:
@@ -275,7 +276,7 @@ class Scheduler:
         Raises:
             JobNotFoundError: there is no such job; ConfigurationError: no code has declared it.
         """
-        self._apply_declarations()
+        self._apply_declarations(job_id=job_id, by=by)
         declaration = self._parts.declarations.get(job_id)
         return self._writer.reset(job_id, None if declaration is None else declaration.spec, by)
 
@@ -287,7 +288,7 @@ class Scheduler:
         Raises:
             JobNotFoundError: there is no such job.
         """
-        self._apply_declarations()
+        self._apply_declarations(job_id=job_id, by=by)
         self._writer.remove(job_id, by)
 
     def purge(self, job_id: str) -> int:
@@ -298,7 +299,7 @@ class Scheduler:
         Raises:
             JobNotFoundError: no job of that id was removed.
         """
-        self._apply_declarations()
+        self._apply_declarations(job_id=job_id)
         count = self._parts.store.purge(self.namespace, job_id)
         if not count:
             raise JobNotFoundError(f"no job {job_id!r} was removed in namespace {self.namespace!r}: remove() it first")
@@ -310,7 +311,7 @@ class Scheduler:
         Raises:
             JobNotFoundError: there is no such job.
         """
-        self._apply_declarations()
+        self._apply_declarations(job_id=job_id)
         return self._writer.load(job_id).snapshot()
 
     def jobs(
@@ -328,7 +329,7 @@ class Scheduler:
         ``removed=True`` shows the removed ones instead.
         """
         check_limit(limit)
-        self._apply_declarations()
+        self._apply_declarations(tag=tag, owner=owner, cursor=cursor)
         wanted = JobFilter(self.namespace, tag=tag, owner=owner, declared=declared, removed=removed)
         return self._parts.store.jobs(wanted, limit=limit, cursor=cursor)
 
@@ -338,10 +339,10 @@ class Scheduler:
         Raises:
             JobNotFoundError: there is no such job, and was none, or it was purged.
         """
-        self._apply_declarations()
+        self._apply_declarations(job_id=job_id)
         row = self._parts.store.load(self.namespace, job_id, removed=True)
         if row is None:
-            raise not_found(self.namespace, job_id)
+            raise self._writer.not_found(job_id)
         return self._parts.store.history(row.key)
 
     # -- deployments --------------------------------------------------------------------------------------------------
@@ -359,9 +360,9 @@ class Scheduler:
 
         Raises:
             LifecycleError: ``plan`` is out of date, for what would be done is no longer what it says;
-            ConfigurationError: ``prune`` names a job that is no orphan. Nothing was done then.
+            ConfigurationError: ``plan`` is none, or ``prune`` names a job that is no orphan. Nothing was done then.
         """
-        self._enter()
+        self._enter(by=by)
         with self._lock:
             declarations = self._parts.declarations.all
             done = Deployment(self._registrar, by).apply(plan, prune)
@@ -379,9 +380,7 @@ class Scheduler:
             JobNotFoundError: there is no such job; ConfigurationError: the target does not take these arguments.
         """
         given = as_mapping("kwargs", kwargs)
-        if key is not None and not isinstance(key, str):
-            raise ConfigurationError(f"key={key!r} is no text: give one that is the same for the same request")
-        self._apply_declarations()
+        self._apply_declarations(job_id=job_id, key=key)
         row = self._writer.load(job_id)
         target = self._parts.registry.get(row.spec.target)
         if given and target is not None:
@@ -396,11 +395,12 @@ class Scheduler:
         run.kwargs = given or None
         kept = self._parts.store.enqueue(run)
         if kept is None:
-            raise not_found(self.namespace, job_id)
+            raise self._writer.not_found(job_id)
         return RunHandle(kept.id, self._parts.store, self._parts.waiters)
 
     def run_handle(self, run_id: str) -> RunHandle:
         """A handle on any run of this store."""
+        check_texts(run_id=run_id)
         return RunHandle(run_id, self._parts.store, self._parts.waiters)
 
     def cancel(self, run_id: str, *, reason: str = "cancelled") -> RunStatus:
@@ -411,7 +411,7 @@ class Scheduler:
         Raises:
             RunNotFoundError: there is no such run.
         """
-        self._enter()
+        self._enter(run_id=run_id, reason=reason)
         status = self._parts.store.request_cancel(run_id, reason, self._parts.clock.now())
         if status is None:
             raise _no_run(run_id)
@@ -425,7 +425,7 @@ class Scheduler:
         Raises:
             RunNotFoundError: there is no such run.
         """
-        self._enter()
+        self._enter(run_id=run_id)
         status = self._parts.store.release(run_id, self._parts.clock.now())
         if status is None:
             raise _no_run(run_id)
@@ -541,18 +541,25 @@ class Scheduler:
                 "make and start a Scheduler in each process, after the fork (gunicorn: in post_fork)"
             )
 
-    def _apply_declarations(self) -> None:
+    def _apply_declarations(self, **given: str | None) -> None:
         """Put the jobs that decorators declared into the store; each verb that asks it begins with this."""
-        self._enter()
+        self._enter(**given)
         if self._parts.declarations:
             with self._lock:
                 pending = self._parts.declarations.pending
                 self._deployment.deploy(pending)
                 self._parts.declarations.applied(pending)
 
-    def _enter(self) -> None:
-        """What every verb begins with, ``start`` among them: nothing is to take the store's time for a jump."""
+    def _enter(self, **given: str | None) -> None:
+        """What every verb begins with, ``start`` among them: nothing is to take the store's time for a jump.
+
+        ``given`` are the texts that it passes on to the store.
+
+        Raises:
+            ConfigurationError: one of them is no text that a store can keep; LifecycleError: in a forked process.
+        """
         self._check_process()
+        check_texts(**given)
         if isinstance(self._parts.clock, StoreClock):
             self._parts.clock.compare()
 

@@ -37,7 +37,8 @@ REMEDIES: Mapping[str, str] = {
     "queue": "write executor= with the name of one of the scheduler's executors",
     "bind": "annotate a parameter of the target as RunContext, and it is given the run",
     # Verbs of the scheduler's own
-    **dict.fromkeys(("exists", "by"), "it belongs to add()"),
+    "exists": "it belongs to add() and add_many()",
+    "by": "it belongs to the verbs that write jobs: add(), update(), pause(), resume(), reset(), remove() and apply()",
     "key": "it belongs to trigger()",
 }
 TRIGGERS = frozenset({"interval", "cron", "date"})
