@@ -51,11 +51,18 @@ class Scheduler:
 
     ``store`` is a ``JobStore``, its URL, or None for memory. Functions run on the executor "default" (threads),
     coroutine functions on "loop" (an event loop in a thread of its own); ``executors`` adds to these or replaces
-    them. ``tz`` is the zone of schedules that have none. ``owner`` is who declares its jobs, where several programs
-    share a namespace; ``importable`` names the modules in which stored jobs may name their targets. A node that is
-    lost loses its runs after ``lease``, which is renewed every 10 s, or three times before it ends, unless
-    ``renew_every`` says otherwise. Constructing, decorating and importing start no thread and open no file; before
-    ``start`` a scheduler is a client of its store.
+    them. ``tz`` is the zone of schedules that have none, and ``defaults`` are the policies of jobs that say nothing
+    else. Programs with a ``namespace`` of their own see nothing of each other; ``owner`` is who declares its jobs,
+    where several share one. ``importable`` names the modules in which stored jobs may name their targets. ``cluster``
+    refuses a store that does not reach several hosts. A node that is lost loses its runs after ``lease``, which is
+    renewed every 10 s, or three times before it ends, unless ``renew_every`` says otherwise.
+
+    ``clock`` stands for this machine's, and ``seed`` makes the ids of runs come out the same, for tests. Where the
+    store has a clock of its own, as SQLite has, times are the store's, whatever ``clock`` says;
+    ``cronkit.testing.simulate`` moves time for the jobs of any scheduler.
+
+    Constructing, decorating and importing start no thread and open no file; before ``start`` a scheduler is a client
+    of its store.
 
     Raises:
         ConfigurationError: a store, executor, lease or default that cannot be; ScheduleError: a zone that cannot be.
