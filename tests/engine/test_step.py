@@ -1,19 +1,22 @@
 """What one step of the engine does, and what it does when something fails under it."""
 
 import logging
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cronkit.errors import StoreUnavailableError
-from cronkit.events import EngineFault, StaleWriteRefused
+from cronkit.events import EngineFault, RunHeld, StaleWriteRefused
 from cronkit.jobs.attempt import Attempt
 from cronkit.jobs.outcome import succeeded
 from cronkit.jobs.status import RunStatus
 from cronkit.schedules import At, Every
-from cronkit.stores import MemoryStore
+from cronkit.stores import MemoryStore, SQLiteStore
 from cronkit.stores.protocol import Finish
 
 from .bench import Bench
@@ -349,3 +352,24 @@ def test_progress_waits_while_the_store_is_away() -> None:
     store.is_away = False
     bench.step()
     assert bench.run.progress == 0.5
+
+
+# -- rows that cannot be read -----------------------------------------------------------------------------------------
+
+
+def test_a_waiting_run_that_cannot_be_read_is_told_of_once_as_held(tmp_path: Path) -> None:
+    with closing(SQLiteStore(tmp_path / "jobs.db")) as store:
+        bench = Bench(slots=1, store=store)
+        bench.add("1h", id="first")
+        bench.add("1h", id="second")
+        bench.step()
+        waiting = next(run for run in bench.runs if run.status is QUEUED)
+        with closing(sqlite3.connect(store.path)) as file, file:
+            file.execute("UPDATE runs SET kwargs = 'nonsense' WHERE id = ?", (waiting.id,))
+        bench.end()
+        bench.step()
+
+        (told,) = [event for event in bench.events if isinstance(event, RunHeld)]
+        assert (told.run_id, told.job_id, told.at) == (waiting.id, waiting.job_id, NOON)
+        assert "it cannot be started" in (told.reason or "")
+        assert statuses(bench).count(RunStatus.HELD) == 1

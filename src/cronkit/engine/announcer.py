@@ -38,7 +38,7 @@ _FINISHED: dict[RunStatus, type[RunEvent]] = {
 }
 
 
-SUCCEEDED = RunStatus.SUCCEEDED
+SUCCEEDED, HELD = RunStatus.SUCCEEDED, RunStatus.HELD
 _REFUSED = frozenset({RunStatus.SKIPPED, RunStatus.MISSED, RunStatus.COALESCED})
 
 
@@ -76,11 +76,13 @@ class Announcer:
         if self._bus.wants(RunProgressed):
             self._events.append(_event(RunProgressed, attempt.run, at, attempt.number, fraction=fraction, note=note))
 
-    def born(self, runs: list[RunRow]) -> None:
-        """Occurrences were refused at birth; any other is announced when it starts."""
+    def born(self, runs: list[RunRow], at: datetime) -> None:
+        """Occurrences were refused at birth, or runs held as unreadable; any other is announced when it starts."""
         for run in runs:
             if run.status in _REFUSED:
                 self._events.append(_refusal(run))
+            elif run.status is HELD:
+                self._events.append(_event(RunHeld, run, at, run.attempt, reason=run.reason))
 
     def resumed(self, keys: list[JobKey], at: datetime) -> None:
         """Pauses have run out."""

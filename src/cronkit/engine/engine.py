@@ -346,8 +346,9 @@ class Engine:
         self._is_unsure = False
         if node != self.node:  # the lease was lost meanwhile, and so were these
             claimed = []
+        if born:
+            self._announcer.born(born, now)
         if advances:
-            self._announcer.born(born)
             self._announcer.resumed([advance.key for advance in advances if advance.wakes], now)
         if claimed:
             self._dispatch(claimed, now)

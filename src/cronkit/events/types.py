@@ -254,7 +254,7 @@ class RunAbandoned(RunEvent):
 
 @_event
 class RunHeld(RunEvent):
-    """A run's node was lost, and it waits for a person."""
+    """A run waits for a person: its node was lost, or what the store has of it cannot be read."""
 
     reason: str | None
 

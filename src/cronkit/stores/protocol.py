@@ -94,7 +94,10 @@ class Claimed(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What a claim has done: the runs born of it, refused ones among them, and the runs that this node now holds."""
+    """What a claim has done: the runs born of it, refused ones among them, and the runs that this node now holds.
+
+    Among the born are those waiting ones, too, that it had to hold because they cannot be read; ``reason`` says why.
+    """
 
     born: list[RunRow]
     runs: list[Claimed]

@@ -17,7 +17,7 @@ from cronkit.stores.sqlite.declarations import READER, Declaration, Declarations
 from cronkit.stores.sqlite.gates import come_forward, read_gates
 from cronkit.stores.sqlite.job_writes import revision_texts, write_revisions
 from cronkit.stores.sqlite.moments import maybe_micros, to_micros
-from cronkit.stores.sqlite.run_rows import RUNS_BY_SEQUENCE, plain_text, read_kwargs, read_run
+from cronkit.stores.sqlite.run_rows import RUNS_BY_SEQUENCE, plain_text, read_kwargs, read_run, stand_in_run
 
 QUEUED, RUNNING = RunStatus.QUEUED, RunStatus.RUNNING
 
@@ -79,7 +79,7 @@ class HeldRuns:
 
 
 class Claimant:
-    """One claim, inside its transaction. ``set_aside`` has the ids of runs that cannot be read, and why."""
+    """One claim, inside its transaction. ``set_aside`` are the runs that it holds, for they cannot be read."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Claimant:
         self.births = Births(connection, careful=careful)
         self.born: list[RunRow] = []
         self.claimed: list[Claimed] = []
-        self.set_aside: list[tuple[str, str]] = []
+        self.set_aside: list[RunRow] = []
         self._connection = connection
         self._declarations = declarations
         self._now = now
@@ -220,7 +220,7 @@ class Claimant:
             except (ValueError, KeyError, TypeError, OverflowError) as error:
                 reason = plain_text(f"it cannot be started: {error}"[:LONGEST_REASON])
                 jobs_of_it = self._connection.execute(HOLD, (reason, row[0])).fetchall()
-                self.set_aside.append((str(row[1]), reason or ""))
+                self.set_aside.append(stand_in_run(row, reason or ""))
                 unreadable.update(pk for (pk,) in jobs_of_it if type(pk) is int)
                 continue
             found[row[0]] = run, declaration.spec

@@ -142,11 +142,11 @@ class SQLiteQueue:
             done = self._claim(advances, now, horizon, node, free, reach, careful=True)
         self._held.add(done.claimed)
         done.births.note(self._notices)
-        for run_id, reason in done.set_aside:
-            logger.warning("run %s is held until somebody releases or cancels it: %s", run_id, reason)
+        for run in done.set_aside:
+            logger.warning("run %s is held until somebody releases or cancels it: %s", run.id, run.reason)
             self._notices.note_work()  # those behind it have come forward
         self._notices.tell()
-        return Claim(done.born, done.claimed)
+        return Claim([*done.born, *done.set_aside], done.claimed)
 
     def _is_anything_ready(self, horizon: datetime, free: Mapping[str, int], reach: Reach) -> bool:
         micros = to_micros(horizon)
