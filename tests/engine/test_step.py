@@ -363,6 +363,7 @@ def test_a_waiting_run_that_cannot_be_read_is_told_of_once_as_held(tmp_path: Pat
         bench.add("1h", id="first")
         bench.add("1h", id="second")
         bench.step()
+        bench.step()  # no slot has come free, so the second is queued
         waiting = next(run for run in bench.runs if run.status is QUEUED)
         with closing(sqlite3.connect(store.path)) as file, file:
             file.execute("UPDATE runs SET kwargs = 'nonsense' WHERE id = ?", (waiting.id,))

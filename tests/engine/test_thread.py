@@ -42,7 +42,7 @@ class ScriptedEngine:
         self.stuck: dict[str, Any] = {}
         self.wake_at: datetime | None = None
         self.look_at: datetime | None = None
-        self.rings_at_once = self.is_full = self.has_reports = self.has_started = False
+        self.rings_at_once = self.is_full = self.awaits_slots = self.has_reports = self.has_started = False
         self.unwritten: set[str] = set()
         self.foreseen: list[datetime] = []
         self.told_after: list[int] = []
@@ -172,6 +172,23 @@ def test_a_wake_up_that_has_passed_is_no_sleep() -> None:
     loop = Loop(NOON, NOON - timedelta(seconds=1))
     loop.run()
     assert loop.engine.alarm.waits == []
+
+
+def test_what_is_due_and_waits_for_a_slot_gets_a_moment_for_one_to_come_free() -> None:
+    loop = Loop(NOON, lambda: setattr(loop.engine, "awaits_slots", False))
+    loop.engine.awaits_slots = True
+    loop.engine.alarm.rings_due = 1  # by something else
+    loop.run()
+    assert loop.engine.alarm.waits[:2] == [LET_START, LET_START]
+
+
+def test_a_slot_that_came_free_meanwhile_is_not_waited_for() -> None:
+    loop = Loop(NOON)
+    loop.engine.awaits_slots = loop.engine.has_reports = True
+    loop.engine.script.insert(1, lambda: setattr(loop.engine, "has_reports", False))
+    loop.engine.script.insert(1, NOON)
+    loop.run()
+    assert loop.engine.alarm.waits[:1] == [LONGEST_SLEEP]
 
 
 def test_it_does_not_sleep_over_reports() -> None:

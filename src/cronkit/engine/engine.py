@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from cronkit.clock import Alarm, Clock
 from cronkit.engine.announcer import Announcer
+from cronkit.engine.backlog import Backlog, planned
 from cronkit.engine.clock_watch import Offset
 from cronkit.engine.deadlines import Deadlines
 from cronkit.engine.foresight import Foresight
@@ -82,6 +83,7 @@ class Engine:
         self._announcer = Announcer(bus)
         self._outbox = Outbox(store, self._announcer)
         self._foresight = Foresight(store, new_id)
+        self._backlog = Backlog(clock)
         self._returned: list[str] = []
         self._inbox: deque[tuple[Attempt, Outcome, datetime]] = deque()
         self._progress: deque[tuple[Attempt, float, str | None, datetime]] = deque()
@@ -138,6 +140,11 @@ class Engine:
         return not all(self._free.values())
 
     @property
+    def awaits_slots(self) -> bool:
+        """Whether what is due waits for a slot that may come free any moment."""
+        return self.is_full and self._backlog.is_quick
+
+    @property
     def left(self) -> set[str]:
         """The ids of runs that are executed here, or whose end is not written."""
         reported = {attempt.run.id for attempt, _, _ in self._inbox}
@@ -186,7 +193,7 @@ class Engine:
 
     def foresee(self, at: datetime) -> None:
         """Prepare, a moment before, for a step at ``at``; it does nothing else, and no step needs it."""
-        if self._claiming:
+        if self._claiming and not self._backlog:
             try:
                 self._foresight.look(at, self._reach)
             except Exception as error:
@@ -337,10 +344,8 @@ class Engine:
         """Turn due occurrences into runs, claim as many waiting ones as there are free slots, and hand them over."""
         if self._is_unsure:
             self._dispatch(self._reread(), now)
-        advances = self._foresight.take(now)
-        if not advances:
-            at, due = self._store.due_jobs(now, BATCH, self._reach)
-            advances = [self._advance(job, at) for job in due]
+            self._backlog.put(())  # the store may be another one by now
+        advances = self._backlog.take(self._free) or self._plan(now)
         self._is_unsure, node = True, self.node  # until the reply is here
         born, claimed = self._store.claim(advances, now, node, self._free, self._reach)
         self._is_unsure = False
@@ -352,6 +357,15 @@ class Engine:
             self._announcer.resumed([advance.key for advance in advances if advance.wakes], now)
         if claimed:
             self._dispatch(claimed, now)
+
+    def _plan(self, now: datetime) -> list[Advance]:
+        """Plan what is due; return what of it is to be claimed in this step."""
+        ready = self._foresight.take(now)
+        if not ready:
+            at, due = self._store.due_jobs(now, BATCH, self._reach)
+            ready = [planned(job, self._advance(job, at)) for job in due]
+        self._backlog.put(ready)
+        return self._backlog.take(self._free)
 
     def _reread(self) -> list[Claimed]:
         """What a claim has brought although its reply was lost."""

@@ -124,6 +124,10 @@ class EngineThread:
         engine.rings_at_once = engine.is_full
         seconds = self._seconds_until(wake_at)
         if seconds <= 0:
+            if engine.awaits_slots:
+                end = self._clock.monotonic() + LET_START
+                while not engine.has_reports and (left := end - self._clock.monotonic()) > 0:
+                    engine.alarm.wait(left)
             return
         now = self._clock.monotonic()
         end = now + min(seconds, LONGEST_SLEEP)
