@@ -1,6 +1,7 @@
 """What names a job and what names an occurrence."""
 
 import os
+import random
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -59,6 +60,20 @@ def test_ids_are_24_hexadecimal_digits_and_do_not_repeat() -> None:
 
     assert len(made) == 10_000
     assert all(len(each) == 24 and set(each) <= set("0123456789abcdef") for each in made)
+
+
+def test_ids_of_one_source_rise_so_that_an_index_of_them_grows_at_one_place() -> None:
+    ids = IdSource(seed=7)
+    made = [ids.new() for _ in range(10_000)]
+
+    assert made == sorted(made)
+
+
+def test_ids_go_on_beyond_the_highest_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random.Random, "getrandbits", lambda self, bits: 2**bits - 1)
+    ids = IdSource()
+
+    assert [ids.new(), ids.new()] == ["f" * 24, "0" * 24]
 
 
 def test_a_seed_fixes_the_ids() -> None:
