@@ -10,7 +10,7 @@ from itertools import count
 from weakref import WeakSet
 
 BITS = 96
-LAST = 2**BITS - 1
+LAST = (1 << BITS) - 1
 
 
 class IdSource:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from heapq import merge
 from operator import itemgetter
+from typing import Any
 
 from cronkit.jobs.job import JobRow, JobSpec
 from cronkit.jobs.keys import JobKey
@@ -113,25 +114,26 @@ class Claimant:
         """Apply each advance whose job is unchanged."""
         pks = [advance.key.generation for advance in advances]
         rows = {row[0]: row for row in self._connection.execute(BEARERS, (json.dumps(pks),))}
-        keys = {pk: JobKey(row[1], row[2], pk) for pk, row in rows.items()}
-        declared = self._declarations.of(
-            self._connection, ((pk, row[4], keys[pk], row[5], row[6]) for pk, row in rows.items())
-        )
-        gates = read_gates(self._connection, rows)
-        moved: list[tuple[object, ...]] = []
-        bearers: list[Bearer] = []
+        unchanged: list[tuple[Advance, tuple[Any, ...]]] = []
         for advance in advances:
             row = rows.get(advance.key.generation)
-            if row is None or row[3] != advance.revision:
-                continue
+            if row is not None and row[3] == advance.revision:
+                unchanged.append((advance, row))
+                del rows[row[0]]  # an advance is applied once
+        declared = self._declarations.of(
+            self._connection, ((row[0], row[4], advance.key, row[5], row[6]) for advance, row in unchanged)
+        )
+        gates = read_gates(self._connection, [row[0] for _, row in unchanged])
+        moved: list[tuple[object, ...]] = []
+        bearers: list[Bearer] = []
+        for advance, row in unchanged:
             pk = row[0]
-            del rows[pk]  # an advance is applied once
             if advance.quarantine is not None:  # its times stay as they are, for whoever can read them
                 reason = plain_text(advance.quarantine[:LONGEST_REASON])
                 self._connection.execute(QUARANTINE, (reason, READER, pk))
                 continue
             spec = self._specs[pk] = declared[pk].spec
-            bearer = Bearer(keys[pk], row[5], row[6], spec.policies, row[7], row[8], gates.get(pk, []))
+            bearer = Bearer(advance.key, row[5], row[6], spec.policies, row[7], row[8], gates.get(pk, []))
             for run in advance.births:
                 if self.births.bear(bearer, run):
                     self.born.append(run)
@@ -140,7 +142,8 @@ class Claimant:
                 self._wake(advance, pk, declared[pk])
             watermark = to_micros(advance.watermark)
             next_at = None if bearer.spent else maybe_micros(advance.next_at)
-            next_due = None if bearer.spent else maybe_micros(advance.next_due)
+            is_one = bearer.spent or advance.next_due is advance.next_at
+            next_due = next_at if is_one else maybe_micros(advance.next_due)
             moved.append((watermark, next_at, next_due, bearer.spawned, bearer.last_refusal, pk))
         self._connection.executemany(ADVANCE, moved)
         self.births.come_forward(bearers)

@@ -7,8 +7,9 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from cronkit.jobs.codec import encode_text
 from cronkit.jobs.documents import spec_from_text, spec_to_text
-from cronkit.jobs.job import JobRow, JobSpec
+from cronkit.jobs.job import JobRow, JobSpec, new_spec
 from cronkit.jobs.keys import JobKey
 from cronkit.schedules import Manual
 from cronkit.stores.sqlite.database import Connection
@@ -91,7 +92,7 @@ class Declarations:
 
     def __init__(self) -> None:
         # Many jobs differ in their ids alone: those share one schedule, and are read in a tenth of the time.
-        self._patterns: dict[str, JobSpec] = {}
+        self._patterns: dict[str, _Pattern] = {}
         self._known: OrderedDict[tuple[int, int], Declaration] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -148,27 +149,31 @@ class Declarations:
         if texts is None:
             raise ValueError("its declaration is not there")
         text, *others = texts
-        name = f'"id":{json.dumps(key.id)}'
+        name = f'"id":{encode_text(key.id)}'
         if not isinstance(text, str) or name not in text:
             return _declaration(spec_from_text(text), others, key, target, executor)
         pattern = text.replace(name, "", 1)
         twin = self._patterns.get(pattern)
-        spec = spec_from_text(text) if twin is None else _named(twin, key.id)
-        if twin is None and not (spec.args or spec.kwargs or spec.metadata):
+        if twin is not None:
+            spec = new_spec(key.id, twin.target, twin.schedule, twin.executor, twin.given)
+            return _declaration(spec, others, key, target, executor)
+        spec = spec_from_text(text)
+        if not (spec.args or spec.kwargs or spec.metadata):
             with self._lock:
                 if len(self._patterns) >= PATTERNS:
                     self._patterns.clear()
-                self._patterns[pattern] = spec
+                self._patterns[pattern] = _Pattern(spec)
         return _declaration(spec, others, key, target, executor)
 
 
-def _named(spec: JobSpec, job_id: str) -> JobSpec:
-    """A twin of a spec, of another id: a fifth of what ``replace`` takes."""
-    twin: JobSpec = object.__new__(JobSpec)
-    for name in JobSpec.__slots__:
-        object.__setattr__(twin, name, getattr(spec, name))
-    object.__setattr__(twin, "id", job_id)
-    return twin
+class _Pattern:
+    """What the specs of one text have in common, but for their ids: another is made of it in 0.7 us rather than 13."""
+
+    __slots__ = ("executor", "given", "schedule", "target")
+
+    def __init__(self, spec: JobSpec) -> None:
+        self.target, self.schedule, self.executor = spec.target, spec.schedule, spec.executor
+        self.given = {name: getattr(spec, name) for name in JobSpec.__slots__ if name not in (*self.__slots__, "id")}
 
 
 def _declaration(spec: JobSpec, texts: list[Any], key: JobKey, target: str, executor: str) -> Declaration:
@@ -178,6 +183,8 @@ def _declaration(spec: JobSpec, texts: list[Any], key: JobKey, target: str, exec
     declared = None
     if declared_text is not None:
         declared = spec if declared_text == "" else spec_from_text(declared_text)
+    if overrides is None and fingerprints is None:  # that of a job that no code declares: 1 us less
+        return Declaration(spec, declared)
     return Declaration(spec, declared, frozenset(_names(overrides)), tuple(_names(fingerprints)))
 
 
