@@ -163,11 +163,19 @@ def history(jobs: list[dict[str, Any]], lateness: list[float], slots: int, *, ah
         if ahead:
             bench.engine.foresee(wake_at)
         bench.clock.advance(seconds=max((wake_at - bench.clock.now()) / timedelta(seconds=1), 0) + late)
-        wake_at = bench.step()
+        wake_at = _settled(bench)
         if bench.running and turn % 2:
             bench.executor.end()
-            wake_at = bench.step()
+            wake_at = _settled(bench)
     return [_without_ids(run) for run in bench.runs]
+
+
+def _settled(bench: Bench) -> datetime | None:
+    """Step until there is nothing left to do now: what came due beside what was planned ahead takes a step more."""
+    wake_at = bench.step()
+    while wake_at is not None and wake_at <= bench.clock.now():
+        wake_at = bench.step()
+    return wake_at
 
 
 def _without_ids(run: Run) -> tuple[object, ...]:
