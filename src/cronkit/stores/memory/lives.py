@@ -44,6 +44,7 @@ class RunLives:
         self._by_key = catalogue.by_key
         self._records = records
         self._runs = records.by_id
+        self._occurrences = records.occurrences
         self._waiting = waiting
         self._leases = leases
         self._notices = notices
@@ -53,15 +54,16 @@ class RunLives:
 
     def bear(self, job: JobRow, run: RunRow) -> bool:
         """Add a run; False if its occurrence has one already, or its job has had its ``max_runs``."""
-        key = run.key
-        if key in self._records.id_of or (run.cause is SCHEDULE and is_spent(job.spec.policies, job.spawned)):
+        if self._occurrences.run_of(run) is not None:
+            return False
+        if run.cause is SCHEDULE and is_spent(job.spec.policies, job.spawned):
             return False
         if job.open and run.status is QUEUED:
             self._apply_overlap(job, run)
         if run.status is not QUEUED:
             self._refuse(job, run)
             return True
-        self._records.add(key, run)
+        self._records.add(run)
         job.last_refusal = None
         if run.cause is SCHEDULE:
             job.spawned += 1
@@ -78,7 +80,7 @@ class RunLives:
         if self._records.extend(job.last_refusal, run):
             return
         job.last_refusal = run.id
-        self._records.add(run.key, run)
+        self._records.add(run)
         self._notices.note_ended(run.id)
         self._records.retire(run)
 

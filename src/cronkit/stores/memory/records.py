@@ -3,29 +3,30 @@
 from collections import deque
 from collections.abc import Mapping
 
-from cronkit.jobs.keys import Cause, JobKey, OccurrenceKey
+from cronkit.jobs.keys import Cause, JobKey
 from cronkit.jobs.page import Page
 from cronkit.jobs.run import Run, RunRow
 from cronkit.jobs.status import RunStatus
+from cronkit.stores.memory.occurrences import Occurrences
 from cronkit.stores.protocol import RunFilter
 
 
 class RunRecords:
-    """Runs by id, in the order of their birth, and the one run of each occurrence key."""
+    """Runs by id, in the order of their birth, and which of them each occurrence has."""
 
     def __init__(self, keep: int) -> None:
         self.by_id: dict[str, RunRow] = {}
-        self.id_of: dict[OccurrenceKey, str] = {}
+        self.occurrences = Occurrences()
         self._keep = keep
         self._ended: deque[str] = deque()
         self._last_number = 0
 
-    def add(self, key: OccurrenceKey, run: RunRow) -> None:
+    def add(self, run: RunRow) -> None:
         """Keep a newborn run."""
         self._last_number += 1
         run.sequence = self._last_number
         self.by_id[run.id] = run
-        self.id_of[key] = run.id
+        self.occurrences.add(run)
 
     def extend(self, refusal_id: str | None, run: RunRow) -> bool:
         """Let an earlier refusal stand for ``run`` too, if that is refused for the same reason and by the same run."""
@@ -45,22 +46,22 @@ class RunRecords:
         ended = self._ended
         ended.append(run.id)
         while len(ended) > self._keep:
-            gone = self.by_id.pop(ended.popleft())
-            del self.id_of[gone.key]
+            self.occurrences.drop(self.by_id.pop(ended.popleft()))
 
     def forget(self, job: JobKey) -> None:
         """Drop the ended runs of a job."""
         for run in [run for run in self.by_id.values() if run.job == job and not (run.status.is_open or run.occupied)]:
             self._ended.remove(run.id)
-            del self.by_id[run.id], self.id_of[run.key]
+            del self.by_id[run.id]
+            self.occurrences.drop(run)
 
     def rename(self, job: JobKey, renamed: JobKey) -> None:
         """Let a job's runs go by its other id."""
         for run in self.by_id.values():
             if run.job == job:
-                del self.id_of[run.key]
+                self.occurrences.drop(run)
                 run.job = renamed
-                self.id_of[run.key] = run.id
+                self.occurrences.add(run)
 
     def page(self, wanted: RunFilter, limit: int, cursor: str | None) -> Page[Run]:
         """Matching runs, newest first."""

@@ -201,7 +201,7 @@ class MemoryStore:
     def enqueue(self, run: RunRow) -> RunRow | None:
         """See ``RunQueue``."""
         with self._lock:
-            known = self._records.id_of.get(run.key)
+            known = self._records.occurrences.run_of(run)
             if known is not None:
                 return self._runs[known]
             job = self._by_key.get(run.job)
