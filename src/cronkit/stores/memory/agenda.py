@@ -1,14 +1,17 @@
 """The agenda: jobs by when they are to be looked at."""
 
 import heapq
+from collections.abc import Mapping
 from datetime import datetime
-from itertools import count
 
 from cronkit.jobs.job import JobRow
 from cronkit.stores.protocol import Reach
 
-Entry = tuple[datetime, int, JobRow, int]
-"""When, a number that breaks ties, the job, and the revision for which this is true."""
+Entry = tuple[datetime, int, int]
+"""When, the job's generation, which no other job of the store has, and the revision for which this is true.
+
+It leads to no object that the garbage collector looks after, so that need not look after it either.
+"""
 FEW = 64
 """How many entries are kept without asking whether they are still true."""
 
@@ -20,25 +23,26 @@ class Agenda:
     What ``take`` offers comes back at the next question, unless the job was changed meanwhile.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lives: Mapping[int, JobRow]) -> None:
+        """``lives`` are the jobs by their generation: not a copy, they change."""
+        self._lives = lives
         self._heap: list[Entry] = []
         self._offered: list[Entry] = []
         self._out_of_reach: dict[tuple[str, str], list[Entry]] = {}
         self._limit = FEW
-        self._numbers = count()
 
     def add(self, job: JobRow) -> None:
         """Look at a job when it is next due, if ever."""
         if job.next_due is not None:
-            heapq.heappush(self._heap, (job.next_due, next(self._numbers), job, job.revision))
+            heapq.heappush(self._heap, (job.next_due, job.key.generation, job.revision))
             if len(self._heap) > self._limit:
-                self._heap[:] = [entry for entry in self._heap if entry[2].revision == entry[3]]
+                self._heap[:] = [entry for entry in self._heap if self._job_of(entry) is not None]
                 heapq.heapify(self._heap)
                 self._limit = max(FEW, 2 * len(self._heap))
 
     def is_first(self, job: JobRow) -> bool:
         """Whether no other job is due earlier."""
-        return bool(self._heap) and self._heap[0][2] is job
+        return bool(self._heap) and self._heap[0][1] == job.key.generation
 
     def take(self, now: datetime, limit: int, reach: Reach) -> list[JobRow]:
         """Up to ``limit`` jobs within reach that are due, earliest first."""
@@ -48,8 +52,8 @@ class Agenda:
         heap = self._heap
         while heap and len(due) < limit and heap[0][0] <= now:
             entry = heapq.heappop(heap)
-            job = entry[2]
-            if job.revision != entry[3]:
+            job = self._job_of(entry)
+            if job is None:
                 continue
             if job.spec.target in targets and job.key.namespace == namespace:
                 due.append(job)
@@ -62,13 +66,18 @@ class Agenda:
         """When the next job is due that is not known to be out of reach."""
         self._put_back(reach)
         heap = self._heap
-        while heap and heap[0][2].revision != heap[0][3]:
+        while heap and self._job_of(heap[0]) is None:
             heapq.heappop(heap)
         return heap[0][0] if heap else None
 
+    def _job_of(self, entry: Entry) -> JobRow | None:
+        """The job of an entry that is still true."""
+        job = self._lives.get(entry[1])
+        return job if job is not None and job.revision == entry[2] else None
+
     def _put_back(self, reach: Reach) -> None:
         for entry in self._offered:
-            if entry[2].revision == entry[3]:
+            if self._job_of(entry) is not None:
                 heapq.heappush(self._heap, entry)
         self._offered.clear()
         if self._out_of_reach:

@@ -15,50 +15,59 @@ GONE = -1
 
 
 class Catalogue:
-    """Jobs by name and by key, and the removed ones by key.
+    """Jobs by name, and each of their lives by its generation, which is the life's own in the whole store.
 
     Jobs whose schedule has ended are kept up to a limit, the oldest going first, and so are removed ones.
     """
 
     def __init__(self, keep_ended: int) -> None:
-        self.by_key: dict[JobKey, JobRow] = {}
-        self.by_name: dict[tuple[str, str], JobRow] = {}
+        self.lives: dict[int, JobRow] = {}
+        self._names: dict[str, dict[str, JobRow]] = {}
         self.removed: dict[JobKey, JobRow] = {}
         self._keep_ended = keep_ended
-        self._ended: deque[JobKey] = deque()
+        self._ended: deque[int] = deque()
         self._generation = 0
 
     def add(self, job: JobRow) -> bool:
         """Begin another life of a job, under a key of its own; False if its name is taken."""
-        name = job.key.namespace, job.key.id
-        if name in self.by_name:
+        namespace, job_id, _ = job.key
+        names = self._names.get(namespace)
+        if names is None:
+            names = self._names[namespace] = {}
+        if job_id in names:
             return False
-        self._generation += 1
-        job.key = JobKey(*name, self._generation)
-        self.by_name[name] = self.by_key[job.key] = job
+        self._generation = generation = self._generation + 1
+        job.key = JobKey(namespace, job_id, generation)
+        names[job_id] = self.lives[generation] = job
         return True
+
+    def named(self, namespace: str, job_id: str) -> JobRow | None:
+        """The row of the job that has a name."""
+        names = self._names.get(namespace)
+        return None if names is None else names.get(job_id)
 
     def current(self, key: JobKey, revision: int) -> JobRow | None:
         """The row of a job, if it is still at that revision."""
-        row = self.by_key.get(key)
-        return row if row is not None and row.revision == revision else None
+        row = self.lives.get(key.generation)
+        return row if row is not None and row.revision == revision and row.key == key else None
 
     def row_of(self, key: JobKey) -> JobRow | None:
         """The row of a job, even of a removed one."""
-        return self.by_key.get(key) or self.removed.get(key)
+        row = self.lives.get(key.generation)
+        return row if row is not None and row.key == key else self.removed.get(key)
 
     def replace(self, current: JobRow, job: JobRow) -> None:
         """Let ``job`` be the row from now on."""
         current.revision = GONE
-        self.by_name[job.key.namespace, job.key.id] = self.by_key[job.key] = job
+        self._names[job.key.namespace][job.key.id] = self.lives[job.key.generation] = job
 
     def rename(self, job: JobRow, job_id: str) -> None:
         """Let a job go by another id, which is free."""
-        del self.by_name[job.key.namespace, job.key.id]
-        del self.by_key[job.key]
+        names = self._names[job.key.namespace]
+        del names[job.key.id]
         job.key = job.key._replace(id=job_id)
         job.spec = replace(job.spec, id=job_id)
-        self.by_name[job.key.namespace, job_id] = self.by_key[job.key] = job
+        names[job_id] = job
 
     def remove(self, job: JobRow) -> None:
         """End a job's life; its row is kept aside."""
@@ -81,22 +90,22 @@ class Catalogue:
 
     def note_ended(self, job: JobRow) -> None:
         """A job will not run any more; drop the oldest such jobs beyond the limit."""
-        self._ended.append(job.key)
+        self._ended.append(job.key.generation)
         while len(self._ended) > self._keep_ended:
-            oldest = self.by_key.get(self._ended.popleft())
+            oldest = self.lives.get(self._ended.popleft())
             if oldest is not None and oldest.next_at is None and oldest.pause is None and not oldest.open:
                 self._drop(oldest)
 
     def _drop(self, job: JobRow) -> None:
         job.revision = GONE
-        del self.by_name[job.key.namespace, job.key.id]
-        del self.by_key[job.key]
+        del self._names[job.key.namespace][job.key.id]
+        del self.lives[job.key.generation]
 
     def page(self, wanted: JobFilter, limit: int, cursor: str | None) -> Page[Job]:
         """Matching jobs, ordered by id."""
-        rows: Iterable[JobRow] = self.by_name.values()
+        rows: Iterable[JobRow] = self._names.get(wanted.namespace, {}).values()
         if wanted.removed:
-            last = {key[:2]: row for key, row in sorted(self.removed.items()) if key[:2] not in self.by_name}
+            last = {key[:2]: row for key, row in sorted(self.removed.items()) if self.named(*key[:2]) is None}
             rows = last.values()
         matching = [row for row in rows if _matches(row, wanted) and (cursor is None or row.key.id > cursor)]
         page = heapq.nsmallest(limit + 1, matching, key=lambda row: row.key.id)

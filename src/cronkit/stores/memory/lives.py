@@ -41,7 +41,7 @@ class RunLives:
         self, catalogue: Catalogue, records: RunRecords, waiting: WaitingRuns, leases: Leases, notices: Notices
     ) -> None:
         self._catalogue = catalogue
-        self._by_key = catalogue.by_key
+        self._jobs = catalogue.lives
         self._records = records
         self._runs = records.by_id
         self._occurrences = records.occurrences
@@ -101,7 +101,7 @@ class RunLives:
         namespace, targets = reach
         for executor, slots in free.items():
             while slots and (run := self._waiting.pop(executor, now)) is not None:
-                job = self._by_key.get(run.job)
+                job = self._jobs.get(run.job.generation)
                 if job is None or job.spec.executor != executor or must_wait(run.overlap, run.id, job.open):
                     continue
                 if job.spec.target not in targets or run.job.namespace != namespace:
@@ -137,7 +137,7 @@ class RunLives:
         if finish.retry_at is None:
             run.value, run.occupied = finish.value, finish.occupied
             self._end(run, finish.status, finish.at, finish.reason)
-        elif (job := self._by_key.get(run.job)) is None:
+        elif (job := self._jobs.get(run.job.generation)) is None:
             self._end(run, RunStatus.CANCELLED, finish.at, REMOVED_REASON)
         elif run.cancel_requested:
             self._end(run, RunStatus.CANCELLED, finish.at, asked)
@@ -170,7 +170,7 @@ class RunLives:
         if run.occupied:
             self.vacate(run)
             return False
-        job = self._by_key.get(run.job)
+        job = self._jobs.get(run.job.generation)
         run.crashes += 1
         run.excused += 1
         if run.cancel_requested:
@@ -185,7 +185,7 @@ class RunLives:
         run.fence += 1
         if status is RunStatus.HELD:
             self._held[run.id] = run
-            self._open_gate(self._by_key.get(run.job), run)
+            self._open_gate(self._jobs.get(run.job.generation), run)
         elif job:
             run.due_at = now
             self.make_ready(job, run)
@@ -193,7 +193,7 @@ class RunLives:
 
     def release(self, run: RunRow, now: datetime) -> None:
         """Let a held run wait for its turn again."""
-        job = self._by_key.get(run.job)
+        job = self._jobs.get(run.job.generation)
         if job is not None and self._held.pop(run.id, None) is not None:
             run.move(QUEUED)
             run.due_at, run.reason = now, None
@@ -210,7 +210,7 @@ class RunLives:
         run.finished_at = at
         run.reason = reason
         self._notices.note_ended(run.id)
-        job = self._by_key.get(run.job)
+        job = self._jobs.get(run.job.generation)
         counted = job or self._catalogue.row_of(run.job)
         if counted is not None:
             counted.counters[status] = counted.counters.get(status, 0) + 1
@@ -220,7 +220,7 @@ class RunLives:
     def vacate(self, run: RunRow) -> None:
         """An ended run's thread has returned, or its node is lost."""
         run.occupied = False
-        self._retire(self._by_key.get(run.job), run)
+        self._retire(self._jobs.get(run.job.generation), run)
 
     def _retire(self, job: JobRow | None, run: RunRow) -> None:
         """Let an ended run, whose thread has returned too, out of its job's gate and into retention."""

@@ -48,8 +48,8 @@ class MemoryStore:
     def __init__(self, *, keep_runs: int = 10_000, keep_ended_jobs: int = 10_000) -> None:
         self._lock = threading.RLock()
         self._catalogue = Catalogue(keep_ended_jobs)
-        self._by_key = self._catalogue.by_key
-        self._agenda = Agenda()
+        self._jobs = self._catalogue.lives
+        self._agenda = Agenda(self._jobs)
         self._waiting = WaitingRuns()
         self._records = RunRecords(keep_runs)
         self._runs = self._records.by_id
@@ -81,7 +81,7 @@ class MemoryStore:
     def load(self, namespace: str, job_id: str, *, removed: bool = False) -> JobRow | None:
         """See ``JobTable``."""
         with self._lock:
-            row = self._catalogue.by_name.get((namespace, job_id))
+            row = self._catalogue.named(namespace, job_id)
             if row is None and removed:
                 row = self._catalogue.last_removed(namespace, job_id)
             return row.copy() if row is not None else None
@@ -107,7 +107,7 @@ class MemoryStore:
         """See ``JobTable``."""
         with self._lock:
             current = self._catalogue.current(job.key, job.revision)
-            if current is None or (job.key.namespace, job_id) in self._catalogue.by_name:
+            if current is None or self._catalogue.named(job.key.namespace, job_id) is not None:
                 return False
             before = current.key
             self._catalogue.rename(current, job_id)
@@ -153,7 +153,7 @@ class MemoryStore:
     def target_names(self, namespace: str) -> frozenset[str]:
         """See ``JobTable``."""
         with self._lock:
-            return frozenset(row.spec.target for row in self._by_key.values() if row.key.namespace == namespace)
+            return frozenset(row.spec.target for row in self._jobs.values() if row.key.namespace == namespace)
 
     def _apply(self, job: JobRow, births: Iterable[RunRow]) -> list[RunRow]:
         """Bear the runs that a change to ``job`` causes, and have the job looked at when it is next due."""
@@ -184,7 +184,7 @@ class MemoryStore:
         born: list[RunRow] = []
         with self._lock:
             for advance in advances:
-                job = self._by_key.get(advance.key)
+                job = self._jobs.get(advance.key.generation)
                 if job is not None and job.revision == advance.revision:
                     born += self._advance(job, advance, now)
             claimed = self._lives.lease(now, node, free, reach)
@@ -204,8 +204,8 @@ class MemoryStore:
             known = self._records.occurrences.run_of(run)
             if known is not None:
                 return self._runs[known]
-            job = self._by_key.get(run.job)
-            if job is None:
+            job = self._jobs.get(run.job.generation)
+            if job is None or job.key != run.job:
                 return None
             self._lives.bear(job, run)
         self._notices.tell(Change.WORK)
