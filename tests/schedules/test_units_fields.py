@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cronkit.errors import ScheduleError
+from cronkit.schedules.dates import cron_dates
 from cronkit.schedules.dialects import DIALECTS
 from cronkit.schedules.expression import read_expression
 from cronkit.schedules.fields import CronFields
@@ -128,11 +129,31 @@ def test_a_count_is_a_walk(text: str, low: int, size: int) -> None:
 
 
 def test_a_search_does_not_depend_on_the_month_it_came_from() -> None:
-    found, fresh = fields("0 0 0 L * *"), fields("0 0 0 L * *")
+    found = fields("0 0 0 L * *")
     for year in (2027, 1999, 2100, 1, 9999, 2028):
         reading = int((datetime(year, 2, 3) - EPOCH).total_seconds())
-        assert found.first(reading) == fresh.first(reading)
+        cron_dates.cache_clear()
         fresh = fields("0 0 0 L * *")
+        assert found.first(reading) == fresh.first(reading)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["first", "last", "count"]), READINGS), max_size=8), READINGS)
+def test_expressions_of_one_set_of_dates_do_not_disturb_each_other(asked: list[tuple[str, int]], reading: int) -> None:
+    found, other = fields("30 2 L-3,15W 1-9/2 *"), fields("15 4 L-3,15W 1-9/2 *")
+    assert found.dates is other.dates
+    cron_dates.cache_clear()
+    fresh = fields("30 2 L-3,15W 1-9/2 *")
+    for question, at in asked:
+        getattr(other, question)(*([at, at + 10**7] if question == "count" else [at]))
+    assert found.first(reading) == fresh.first(reading)
+    assert found.last(reading) == fresh.last(reading)
+    assert found.count(reading, reading + 10**8) == fresh.count(reading, reading + 10**8)
+
+
+def test_dates_that_differ_in_any_field_are_not_shared() -> None:
+    texts = ["* * * * *", "* * 1 * *", "* * * 1 *", "* * * * 1", "* * 1 * 1", "* * 1 * +1", "* * L * *", "* * * * 1L"]
+    assert len({id(fields(text).dates) for text in texts}) == len(texts)
+    assert fields("0 0 0 1 1 * 2027").dates is not fields("0 0 0 1 1 *").dates
 
 
 @pytest.mark.parametrize(

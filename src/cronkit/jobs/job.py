@@ -169,7 +169,8 @@ class JobRow:
     ``next_at`` is the nominal time of the next occurrence and ``next_due`` when a node is to look at the job again
     (spread, jitter and a pause's end move it); both are None where nothing is to come. ``open`` holds the ids of the
     job's open runs, in the order of their birth. ``last_refusal`` is the id of the newest run, if that was refused
-    at birth, so that the next refusal for one reason can extend its row. ``revisions`` is the number of the last change.
+    at birth, so that the next refusal for one reason can extend its row. ``revisions`` is the number of the last
+    change.
 
     ``fingerprints`` are those of what code declared, the newest last; for the rest see ``Job``.
     """

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, tzinfo
 from itertools import pairwise
 
-from cronkit.schedules.fields import FIRST_YEAR, CronFields
+from cronkit.schedules.dates import FIRST_YEAR, CronDates
+from cronkit.schedules.fields import CronFields
 from cronkit.schedules.monthdays import (
     SpecialDay,
     last_day,
@@ -46,7 +47,8 @@ _ALL_HOURS, _ALL_SIXTY, _ALL_DAYS, _ALL_MONTHS, _ALL_WEEKDAYS = (
 
 def describe_cron(fields: CronFields, tz: tzinfo | None, start: datetime | None, end: datetime | None) -> str:
     """A cron expression in words: "At 09:00, Monday to Friday, New York time"."""
-    return sentence([_times(fields), _days(fields), _months(fields), _years(fields)], tz, start, end)
+    dates = fields.dates
+    return sentence([_times(fields), _days(dates), _months(dates), _years(dates)], tz, start, end)
 
 
 def sentence(parts: Iterable[str], tz: tzinfo | None, start: datetime | None, end: datetime | None) -> str:
@@ -159,56 +161,56 @@ def _even_step(values: list[int]) -> int | None:
 # Days, months and years
 
 
-def _days(fields: CronFields) -> str:
-    every_day = fields.days == _ALL_DAYS
-    every_weekday = fields.weekdays == _ALL_WEEKDAYS
-    if (every_day and every_weekday) or (not fields.both_days and (every_day or every_weekday)):
+def _days(dates: CronDates) -> str:
+    every_day = dates.days == _ALL_DAYS
+    every_weekday = dates.weekdays == _ALL_WEEKDAYS
+    if (every_day and every_weekday) or (not dates.both_days and (every_day or every_weekday)):
         return ""
-    weekdays = _weekdays(fields)
+    weekdays = _weekdays(dates)
     if every_day:
-        return weekdays if not fields.special_weekdays else f"on {weekdays}"
-    days = _month_days(fields)
+        return weekdays if not dates.special_weekdays else f"on {weekdays}"
+    days = _month_days(dates)
     if every_weekday:
         return days
-    if fields.both_days:
-        return f"{days} when that is {'a ' * (not fields.special_weekdays)}{_any_weekday(fields)}"
+    if dates.both_days:
+        return f"{days} when that is {'a ' * (not dates.special_weekdays)}{_any_weekday(dates)}"
     return f"{days} or on {weekdays}"
 
 
-def _weekdays(fields: CronFields) -> str:
-    return join_words(_ranges(fields.weekdays, WEEKDAYS, wraps=True) + _special_words(fields.special_weekdays))
+def _weekdays(dates: CronDates) -> str:
+    return join_words(_ranges(dates.weekdays, WEEKDAYS, wraps=True) + _special_words(dates.special_weekdays))
 
 
-def _any_weekday(fields: CronFields) -> str:
+def _any_weekday(dates: CronDates) -> str:
     return join_words(
-        [WEEKDAYS[day] for day in values_of(fields.weekdays)] + _special_words(fields.special_weekdays), "or"
+        [WEEKDAYS[day] for day in values_of(dates.weekdays)] + _special_words(dates.special_weekdays), "or"
     )
 
 
-def _month_days(fields: CronFields) -> str:
-    days = values_of(fields.days, 1)
-    words = _special_words(fields.special_days)
+def _month_days(dates: CronDates) -> str:
+    days = values_of(dates.days, 1)
+    words = _special_words(dates.special_days)
     if not days:
         return f"on {join_words(words)} of the month"
     step = _even_step(days)
     if step is not None and step > 1 and len(days) > 3 and not words:
         every = f"on every {ordinal(step)} day of the month"
         return every if days[0] == 1 and days[-1] + step > 31 else f"{every} from day {days[0]} to {days[-1]}"
-    named = _ranges(fields.days << 1, tuple(map(str, range(32))))
+    named = _ranges(dates.days << 1, tuple(map(str, range(32))))
     plural = "s" * (len(days) > 1)
     return f"on {join_words([f'day{plural} {join_words(named)}', *words])} of the month"
 
 
-def _months(fields: CronFields) -> str:
-    if fields.months & _ALL_MONTHS == _ALL_MONTHS:
+def _months(dates: CronDates) -> str:
+    if dates.months & _ALL_MONTHS == _ALL_MONTHS:
         return ""
-    return f"in {join_words(_ranges(fields.months, MONTHS))}"
+    return f"in {join_words(_ranges(dates.months, MONTHS))}"
 
 
-def _years(fields: CronFields) -> str:
-    if fields.years is None:
+def _years(dates: CronDates) -> str:
+    if dates.years is None:
         return ""
-    years = values_of(fields.years, FIRST_YEAR)
+    years = values_of(dates.years, FIRST_YEAR)
     step = _even_step(years)
     if step is not None and step > 1 and len(years) > 3:
         return f"every {ordinal(step)} year from {years[0]} to {years[-1]}"

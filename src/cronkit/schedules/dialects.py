@@ -32,11 +32,11 @@ class Dialect:
     ``kinds`` are its fields in the order second, minute, hour, day-of-month, month, day-of-week, year. ``layouts``
     says for each number of fields where those seven stand in the text; -2 and -1 mean that the year or second is
     absent, and ``arrange`` takes them from there. ``question`` says whether ``?`` is "taken", "refused" or wanted
-    "once"; ``plus`` whether ``+FRI`` is taken; ``starred`` are the beginnings, besides ``*``, of time fields that
-    count as starred (rule 7).
+    "once"; ``plus`` whether ``+FRI`` is taken; ``starred`` are the beginnings of time fields that count as starred
+    (rule 7).
     """
 
-    __slots__ = ("aliases", "arrange", "kinds", "layouts", "name", "plus", "question", "shape", "starred")
+    __slots__ = ("aliases", "arrange", "kinds", "layouts", "name", "plain", "plus", "question", "shape", "starred")
 
     def __init__(
         self,
@@ -48,10 +48,11 @@ class Dialect:
         question: str = "taken",
         plus: bool = True,
         aliases: dict[str, str] = _ALIASES,
-        starred: tuple[str, ...] = ("H/",),
+        starred: tuple[str, ...] = ("*", "H/"),
     ) -> None:
         self.name = name
         self.kinds = kinds
+        self.plain = tuple(kind.plain for kind in kinds)
         self.layouts = layouts
         self.arrange = {count: itemgetter(*layout) for count, layout in layouts.items()}
         self.shape = shape
@@ -108,7 +109,7 @@ DIALECTS: dict[str, Dialect] = {
             "6 (second minute hour day-of-month month day-of-week) or 7 (year last)",
             question="once",
             aliases={},
-            starred=("H/", "0/"),
+            starred=("*", "H/", "0/"),
         ),
         Dialect(
             "croniter",

@@ -1,8 +1,11 @@
 """The text of a whole cron expression, read into `CronFields`, or refused with field, column and hint."""
 
+from typing import Any
+
 from cronkit.errors import ScheduleError
+from cronkit.schedules.dates import FIRST_YEAR, cron_dates
 from cronkit.schedules.dialects import ABSENT, Dialect
-from cronkit.schedules.fields import FIRST_YEAR, CronFields
+from cronkit.schedules.fields import CronFields
 from cronkit.schedules.grammar import FieldKind, Refused, read_field
 from cronkit.schedules.monthdays import SpecialDay
 
@@ -17,6 +20,8 @@ _ZONE_PREFIXES = ("CRON_TZ=", "TZ=")
 
 Seven = tuple[str, ...]
 """The texts of second, minute, hour, day-of-month, month, day-of-week and year."""
+Specials = tuple[tuple[SpecialDay, ...], tuple[SpecialDay, ...]]
+_NO_SPECIALS: Specials = ((), ())
 
 
 def read_expression(text: str, rules: Dialect, seed: str | None) -> tuple[str, str | None, CronFields, bool]:
@@ -38,7 +43,7 @@ def read_expression(text: str, rules: Dialect, seed: str | None) -> tuple[str, s
     parts += ABSENT
     seven = arrange(parts)
     fields = _read_fields(seven, rules, seed, given)
-    if not fields.is_possible():
+    if not fields.dates.is_possible:
         raise _impossible(seven, rules, given)
     return text, zone, fields, _is_interval_like(seven, rules)
 
@@ -82,25 +87,8 @@ def _without_tabs(text: str, field: str) -> str:
 
 
 def _read_fields(seven: Seven, rules: Dialect, seed: str | None, given: str) -> CronFields:
-    masks: list[int] = []
-    special_days: tuple[SpecialDay, ...] = ()
-    special_weekdays = special_days
-    try:
-        for kind, text in zip(rules.kinds, seven, strict=True):
-            mask = kind.plain.get(text)
-            if mask is not None:
-                masks.append(mask)
-            elif kind.is_day:
-                mask, special = _read_days(text, kind, rules, seed)
-                masks.append(mask)
-                if kind.sunday is None:
-                    special_days = special
-                else:
-                    special_weekdays = special
-            else:
-                masks.append(read_field(text, kind, seed)[0])
-    except Refused as refused:
-        raise _located(refused, len(masks), rules, given) from None
+    masks: list[Any] = list(map(dict.get, rules.plain, seven))
+    specials = _fill(masks, seven, rules, seed, given) if None in masks else _NO_SPECIALS
     if rules.question == "once" and (seven[_DAY] == "?") == (seven[_WEEKDAY] == "?"):
         raise _located(_not_one_question(seven), _WEEKDAY, rules, given)
     seconds, minutes, hours, days, months, weekdays, years = masks
@@ -108,18 +96,33 @@ def _read_fields(seven: Seven, rules: Dialect, seed: str | None, given: str) -> 
         weekdays >>= 1
     elif weekdays > _EVERY_WEEKDAY:
         weekdays = weekdays & _EVERY_WEEKDAY | 1
-    return CronFields(
-        seconds,
-        minutes,
-        hours,
+    dates = cron_dates(
         days >> 1,
         months,
         weekdays,
         None if seven[_YEAR] == "*" else years >> FIRST_YEAR,
         seven[_DAY][0] in "*?" or seven[_WEEKDAY][0] in "*?+",
-        special_days,
-        special_weekdays,
+        *specials,
     )
+    return CronFields(seconds, minutes, hours, dates)
+
+
+def _fill(masks: list[Any], seven: Seven, rules: Dialect, seed: str | None, given: str) -> Specials:
+    """Read the fields that have no mask yet; return the L, W and # items of the two day fields."""
+    special_days, special_weekdays = _NO_SPECIALS
+    while None in masks:
+        index = masks.index(None)
+        kind, text = rules.kinds[index], seven[index]
+        try:
+            if not kind.is_day:
+                masks[index], _ = read_field(text, kind, seed)
+            elif kind.sunday is None:
+                masks[index], special_days = _read_days(text, kind, rules, seed)
+            else:
+                masks[index], special_weekdays = _read_days(text, kind, rules, seed)
+        except Refused as refused:
+            raise _located(refused, index, rules, given) from None
+    return special_days, special_weekdays
 
 
 def _read_days(text: str, kind: FieldKind, rules: Dialect, seed: str | None) -> tuple[int, tuple[SpecialDay, ...]]:
@@ -137,10 +140,9 @@ def _read_days(text: str, kind: FieldKind, rules: Dialect, seed: str | None) -> 
 
 def _is_interval_like(seven: Seven, rules: Dialect) -> bool:
     """Rules 7 and 8."""
-    for text in seven[:_DAY]:  # noqa: SIM110  a generator would cost a tenth of the whole reading
-        if text[0] == "*" or text[:2] in rules.starred:
-            return True
-    return False
+    second, minute, hour = seven[:_DAY]
+    starred = rules.starred
+    return minute.startswith(starred) or hour.startswith(starred) or second.startswith(starred)
 
 
 def _expand_alias(parts: list[str], given: str, rules: Dialect) -> list[str]:

@@ -5,6 +5,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from cronkit.clock import utc_now
+from cronkit.schedules.dates import CronDates
 from cronkit.schedules.describe import MONTHS, join_words, values_of
 from cronkit.schedules.dialects import DIALECTS
 from cronkit.schedules.fields import CronFields
@@ -58,7 +59,7 @@ class Finding(NamedTuple):
 
 def lint_cron(cron: "Cron", fields: CronFields, policy: Policy, after: datetime | None) -> tuple[Finding, ...]:
     """The findings of a cron schedule, in a fixed order."""
-    found = [*_or_ed_days(fields), *_missing_days(fields), *_uneven_steps(cron)]
+    found = [*_or_ed_days(fields.dates), *_missing_days(fields.dates), *_uneven_steps(cron)]
     found += many_runs(fields.times_a_day())
     if after is not None or cron.tz is not None:
         after = utc_now() if after is None else after
@@ -142,8 +143,8 @@ def _naive(reading: int) -> datetime:
     return naive.local(reading, naive.segment_at(reading))
 
 
-def _or_ed_days(fields: CronFields) -> list[Finding]:
-    if fields.both_days:
+def _or_ed_days(dates: CronDates) -> list[Finding]:
+    if dates.both_days:
         return []
     return [
         Finding(
@@ -154,14 +155,14 @@ def _or_ed_days(fields: CronFields) -> list[Finding]:
     ]
 
 
-def _missing_days(fields: CronFields) -> list[Finding]:
+def _missing_days(dates: CronDates) -> list[Finding]:
     """Months without any of the days of the month, whatever weekday they begin with."""
-    if not fields.both_days or fields.has_month_day(28):
+    if not dates.both_days or dates.has_month_day(28):
         return []
-    days = values_of(fields.days, 1)
-    lacking = [month for month in values_of(fields.months) if not fields.has_month_day(_LONGEST[month])]
+    days = values_of(dates.days, 1)
+    lacking = [month for month in values_of(dates.months) if not dates.has_month_day(_LONGEST[month])]
     words = [MONTHS[month] for month in lacking]
-    if fields.has_month_day(29) and fields.months >> _FEBRUARY & 1:
+    if dates.has_month_day(29) and dates.months >> _FEBRUARY & 1:
         words = ["February of most years"]
     if not words:
         return []
