@@ -35,6 +35,12 @@ class Registry:
         """The target of that name or alias, or None."""
         return self._targets.get(name)
 
+    def known(self, function: Callable[..., Any]) -> Target | None:
+        """The target that a function is here already, under the name that it was given last, or None."""
+        name = self._name_of(function)
+        target = None if name is None else self._targets.get(name)
+        return target if target is not None and target.function is function else None
+
     def register(self, function: Callable[..., Any], name: str | None = None, aliases: Collection[str] = ()) -> Target:
         """``check``, ``check_aliases`` and ``put`` in one."""
         if name is not None:

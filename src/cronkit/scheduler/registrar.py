@@ -142,7 +142,7 @@ class Registrar(NamedTuple):
     def _target(self, target: Callable[..., Any] | str, job_id: str | None) -> Target:
         registry = self.parts.registry
         if not isinstance(target, str):
-            return registry.check(
+            return registry.known(target) or registry.check(
                 target,
                 # That job had the old values, so this is a newer version; without an id it is the target's own job.
                 may_rebind=lambda: job_id is None or self.parts.store.load(self.parts.namespace, job_id) is not None,

@@ -32,10 +32,10 @@ def resolve_zone(tz: object) -> tzinfo:
 
     Raises ScheduleError (field "tz") for anything else.
     """
+    if tz is UTC or type(tz) is ZoneInfo:
+        return tz
     if isinstance(tz, str):
         return _named_zone(str.__str__(tz))
-    if type(tz) is ZoneInfo or tz is UTC:
-        return tz
     if not isinstance(tz, tzinfo):
         raise ScheduleError(
             f"{type(tz).__name__} is no zone", field="tz", hint='give a name such as "Europe/Paris", or a ZoneInfo'

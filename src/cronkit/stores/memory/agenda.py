@@ -31,18 +31,18 @@ class Agenda:
         self._out_of_reach: dict[tuple[str, str], list[Entry]] = {}
         self._limit = FEW
 
-    def add(self, job: JobRow) -> None:
-        """Look at a job when it is next due, if ever."""
-        if job.next_due is not None:
-            heapq.heappush(self._heap, (job.next_due, job.key.generation, job.revision))
-            if len(self._heap) > self._limit:
-                self._heap[:] = [entry for entry in self._heap if self._job_of(entry) is not None]
-                heapq.heapify(self._heap)
-                self._limit = max(FEW, 2 * len(self._heap))
-
-    def is_first(self, job: JobRow) -> bool:
-        """Whether no other job is due earlier."""
-        return bool(self._heap) and self._heap[0][1] == job.key.generation
+    def add(self, job: JobRow) -> bool:
+        """Look at a job when it is next due, if ever; say whether no other is due earlier."""
+        if job.next_due is None:
+            return False
+        heap = self._heap
+        entry = job.next_due, job.key.generation, job.revision
+        heapq.heappush(heap, entry)
+        if len(heap) > self._limit:
+            heap[:] = [entry for entry in heap if self._job_of(entry) is not None]
+            heapq.heapify(heap)
+            self._limit = max(FEW, 2 * len(heap))
+        return heap[0] is entry
 
     def take(self, now: datetime, limit: int, reach: Reach) -> list[JobRow]:
         """Up to ``limit`` jobs within reach that are due, earliest first."""

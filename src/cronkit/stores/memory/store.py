@@ -71,10 +71,11 @@ class MemoryStore:
         is_next = False
         with self._lock:
             for job in jobs:
-                inserted.append(self._catalogue.add(job))
-                if inserted[-1]:
-                    self._apply(job, ())
-                    is_next = is_next or self._agenda.is_first(job)
+                is_new = self._catalogue.add(job)
+                inserted.append(is_new)
+                if is_new:
+                    job.revision += 1
+                    is_next = self._agenda.add(job) or is_next
         self._notices.tell(Change.WORK if is_next else None)
         return inserted
 
