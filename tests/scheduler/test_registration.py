@@ -7,8 +7,9 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -26,6 +27,7 @@ from cronkit import (
     events,
 )
 from cronkit.executors.coroutine import CoroutineExecutor
+from cronkit.scheduler.options import SPELLED
 from cronkit.scheduler.unknown_options import REMEDIES
 from cronkit.stores import MemoryStore
 from tests.scheduler.faces import FACES, Face, HandClock
@@ -395,6 +397,42 @@ def test_a_schedule_or_zone_that_cannot_be_is_an_error_at_registration(
 ) -> None:
     with pytest.raises(ScheduleError):
         face.inner.job(text, **options)(work)
+
+
+def shared(scheduler: Scheduler, text: str, *zones: Any) -> list[Any]:
+    """The schedules of jobs of one text, one for each zone that is given with it."""
+    return [scheduler.add(work, text, id=f"job-{n}", tz=tz).schedule for n, tz in enumerate(zones)]
+
+
+@pytest.mark.parametrize("text", ["*/5 * * * *", "0 9 * * MON-FRI", "@weekly", "every 5 minutes", "2027-01-01T09:00"])
+@pytest.mark.parametrize("zone", [None, "Europe/Paris", ZoneInfo("Europe/Paris")])
+def test_jobs_of_one_text_and_zone_share_their_schedule(text: str, zone: Any) -> None:
+    first, second = shared(Scheduler(clock=HandClock(), tz="Asia/Tokyo"), text, zone, zone)
+    assert first is second
+
+
+def test_jobs_of_one_text_in_different_zones_have_different_schedules() -> None:
+    zones = [None, "Europe/Paris", "UTC", timezone(timedelta(hours=9), "here"), timezone(timedelta(hours=9), "there")]
+    schedules = shared(Scheduler(clock=HandClock(), tz="Asia/Tokyo"), "0 9 * * *", *zones)
+    assert [str(each.tz) for each in schedules] == ["Asia/Tokyo", "Europe/Paris", "UTC", "here", "there"]
+
+
+def test_schedulers_of_different_zones_share_no_schedule() -> None:
+    schedules = [shared(Scheduler(clock=HandClock(), tz=zone), "0 9 * * *", None) for zone in ("UTC", "Asia/Tokyo")]
+    assert schedules[0] != schedules[1]
+
+
+@pytest.mark.parametrize("text", ["H H * * *", "h 3 * * *"])
+def test_what_hashes_its_jobs_id_is_that_jobs_own(text: str) -> None:
+    first, second = shared(Scheduler(clock=HandClock()), text, None, None)
+    assert (first.seed, second.seed) == ("job-0", "job-1")
+
+
+def test_many_schedules_do_not_change_what_one_of_them_means() -> None:
+    scheduler = Scheduler(clock=HandClock())
+    texts = [f"{n % 60} {n // 60} * * *" for n in range(SPELLED + 10)] * 2
+    for number, text in enumerate(texts):
+        assert scheduler.add(work, text, id=f"job-{number}").schedule == Cron(text, tz="UTC")
 
 
 async def test_an_update_with_another_schedulers_trigger_says_what_to_write(face: Face) -> None:

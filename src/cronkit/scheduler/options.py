@@ -3,7 +3,10 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta, tzinfo
-from typing import Any, NamedTuple, Required, TypedDict
+from functools import lru_cache, partial
+from types import NoneType
+from typing import Any, Required, TypedDict
+from zoneinfo import ZoneInfo
 
 from cronkit.errors import ConfigurationError
 from cronkit.executors.protocol import Executor
@@ -75,19 +78,38 @@ class JobRequest(JobOptions, total=False):
 
 OWN_SCHEDULES = (At, CalendarInterval, Cron, Every, Manual)
 """Looked for first: asking whether an object fits a protocol costs 20 us."""
+SPELLED = 1_024
+"""How many schedules a scheduler keeps to be shared; those used least lately go."""
+NAMED_ZONES = frozenset({NoneType, str, ZoneInfo})
+"""What two zones are surely the same by, if they are equal."""
 CRONTAB_OF_NUMBERS = "0123456789*/,- "
 ID_LENGTH = 200
 POLICY_OPTIONS = frozenset({"missed", "overlap", "retry", "on_crash", "timeout", "spread", "jitter", "max_runs"})
 LABEL_OPTIONS = frozenset({"name", "description", "owner"})
 
 
-class SpecReader(NamedTuple):
-    """Reads declarations against one scheduler's zone, default policies and executors."""
+class SpecReader:
+    """Reads declarations against one scheduler's zone, default policies and executors.
 
-    tz: Zone
-    defaults: Policies
-    executors: Mapping[str, Executor]
-    default_executors: Mapping[Colour, str]
+    Jobs of one text and zone share their schedule, and with it what was found for one of them. Where jobs have few
+    schedules, an ``add`` takes half as long so; where each has its own, looking it up is 4 % of it.
+    """
+
+    __slots__ = ("_spelled", "default_executors", "defaults", "executors", "tz")
+
+    def __init__(
+        self,
+        *,
+        tz: Zone,
+        defaults: Policies,
+        executors: Mapping[str, Executor],
+        default_executors: Mapping[Colour, str],
+    ) -> None:
+        self.tz = tz
+        self.defaults = defaults
+        self.executors = executors
+        self.default_executors = default_executors
+        self._spelled = lru_cache(SPELLED)(partial(_spelled, tz))
 
     def read(self, target: Target, schedule: AnySchedule, job_id: str, tz: Zone | None, options: JobOptions) -> JobSpec:
         """The spec of a new job.
@@ -133,9 +155,9 @@ class SpecReader(NamedTuple):
     def schedule(self, schedule: AnySchedule, job_id: str, tz: Zone | None) -> Schedule:
         """A schedule bound to its own zone, the given one, or the scheduler's."""
         if isinstance(schedule, str):
-            if type(schedule) is str and "*" in schedule and not schedule.strip(CRONTAB_OF_NUMBERS):
-                # Nothing else looks so, and it names no zone and hashes nothing: 4 us rather than 7.
-                return Cron(schedule, tz=self.tz if tz is None else tz)
+            hashes = "H" in schedule.upper()  # its job's id, so that it is this job's own
+            if not hashes and type(schedule) is str and type(tz) in NAMED_ZONES:
+                return self._spelled(schedule, tz)
             return parse_schedule(schedule, tz=tz, seed=job_id).bind(tz=self.tz)
         if isinstance(schedule, timedelta):
             return Every(schedule)
@@ -196,6 +218,13 @@ class SpecReader(NamedTuple):
                 f"overlap='cancel_running': executor {spec.executor!r} cannot cancel a run; "
                 "make the target a coroutine function, or choose 'skip', 'queue' or 'allow'"
             )
+
+
+def _spelled(default: Zone, text: str, tz: Zone | None) -> Schedule:
+    """The schedule of a text that no seed changes."""
+    if "*" in text and not text.strip(CRONTAB_OF_NUMBERS):  # nothing else looks so, and no zone is in it: 4 us, not 7
+        return Cron(text, tz=default if tz is None else tz)
+    return parse_schedule(text, tz=tz).bind(tz=default)
 
 
 def _check_id(job_id: object) -> None:
