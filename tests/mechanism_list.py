@@ -236,7 +236,7 @@ MECHANISMS = (
         "compare-and-set: a change names the revision it saw",
         "the last to save wins",
         "stores/memory/catalogue.py",
-        "return row if row is not None and row.revision == revision else None",
+        "return row if row is not None and row.revision == revision and row.key == key else None",
         "return row",
         "stores/test_memory.py::TestMemoryStore::test_no_change_is_lost_between_four_who_save_one_job",
     ),
