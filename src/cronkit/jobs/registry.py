@@ -90,6 +90,8 @@ class Registry:
         Raises:
             ConfigurationError: they are one text, or one of them is the name of another target.
         """
+        if aliases == ():
+            return ()
         if isinstance(aliases, str):
             raise ConfigurationError(f"aliases={aliases!r}: give several names, such as [{aliases!r}]")
         if not isinstance(aliases, Iterable):

@@ -84,7 +84,7 @@ class ZonedSchedule(Value, Schedule):
         return self.tz is not None
 
     def bind(self, *, tz: tzinfo | str | None = None, now: datetime | None = None) -> Self:
-        if self.tz is not None or tz is None:
+        if self._tz is not None or tz is None:
             return self
         return self._in_zone(resolve_zone(tz))
 
