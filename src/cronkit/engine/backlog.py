@@ -56,16 +56,21 @@ class Backlog:
         if waiting and self._clock.monotonic() - self._planned_at > PATIENCE:
             self.is_quick = False
             return []
-        left = dict(free)
+        left = {executor: slots for executor, slots in free.items() if slots}
         taken: list[Advance] = []
         rest: list[Planned] = []
-        for pair in waiting:
+        for number, pair in enumerate(waiting, 1):
             executor, advance = pair
             if executor is None:
                 taken.append(advance)
-            elif left.get(executor):
-                left[executor] -= 1
+            elif executor in left:
                 taken.append(advance)
+                left[executor] -= 1
+                if not left[executor]:
+                    del left[executor]
+                if not left:  # so that 500 that go 32 at a time are not looked at 16 times
+                    rest += waiting[number:]
+                    break
             else:
                 self.is_quick = self.is_quick and bool(free.get(executor))
                 rest.append(pair)
