@@ -18,12 +18,13 @@ class Fussy(MemoryStore):
     def __init__(self, dislikes: str) -> None:
         super().__init__()
         self._dislikes = dislikes
+        self.takes_no_end_of: list[str] = []
         self.batches: list[int] = []
 
     def finish(self, finishes: Sequence[Finish]) -> list[bool]:
-        """Refuse, unless the run is said to have failed."""
+        """Refuse, unless the run is said to have failed; where no end of it is taken, even then."""
         self.batches.append(len(finishes))
-        if any(each.value == self._dislikes for each in finishes):
+        if any(each.value == self._dislikes or each.run_id in self.takes_no_end_of for each in finishes):
             raise ValueError(f"no {self._dislikes} here")
         return super().finish(finishes)
 
@@ -63,3 +64,30 @@ def test_an_outcome_that_cannot_be_written_is_told() -> None:
     bench.end(succeeded("fish"))
 
     assert bench.kinds[-2:] == ["EngineFault", "RunSucceeded"]
+
+
+def test_a_run_whose_end_the_store_never_takes_keeps_no_other_from_running() -> None:
+    store = Fussy("fish")
+    bench = Bench(store=store)
+    bench.add("now", id="bad")
+    bench.add("1s", id="other")
+    bench.step()
+    store.takes_no_end_of = bench.running[:1]
+    bench.end()
+    bench.step(seconds=1)
+
+    assert [attempt.job.id for attempt in bench.executor.running] == ["other"]
+    assert (bench.kinds.count("EngineFault"), bench.kinds.count("StaleWriteRefused")) == (1, 0)
+
+
+def test_a_run_whose_end_the_store_never_takes_counts_as_left_and_costs_no_lease() -> None:
+    store = Fussy("fish")
+    bench = Bench(store=store)
+    bench.add("now")
+    bench.step()
+    store.takes_no_end_of = bench.running[:]
+    bench.end()
+    bench.step(seconds=10)
+
+    assert bench.engine.left == set(store.takes_no_end_of)
+    assert (bench.run.status, bench.engine.node) == (RunStatus.RUNNING, "node")

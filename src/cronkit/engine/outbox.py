@@ -23,17 +23,19 @@ class Outbox:
         self._store = store
         self._announcer = announcer
         self._waiting: list[Settled] = []
+        self._given_up: set[str] = set()
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
     @property
     def run_ids(self) -> set[str]:
-        """The runs whose end is not written."""
-        return {finish.run_id for _, finish in self._waiting}
+        """The runs whose end is not written, those among them that the store would never take."""
+        return {finish.run_id for _, finish in self._waiting} | self._given_up
 
     def put(self, attempt: Attempt, finish: Finish) -> None:
         """Add the end of an attempt."""
+        self._given_up.discard(finish.run_id)
         self._waiting.append((attempt, finish))
 
     def write(self) -> None:
@@ -65,16 +67,24 @@ class Outbox:
             return self._finish(settled[:middle]) + self._finish(settled[middle:])
 
     def _finish_as_failed(self, attempt: Attempt, finish: Finish, error: Exception) -> bool:
-        """Write that an outcome cannot be written; should that fail too, the run stays until its lease ends."""
+        """Write that an outcome cannot be written; should that fail too, the run stays this node's until its end."""
         logger.error("run %s: its outcome (%s) could not be written", finish.run_id, finish.status, exc_info=error)
         problem = f"run {finish.run_id}: its outcome could not be written: {error!r}"
         self._announcer.announce(EngineFault(at=finish.at, problem=problem))
         info = ErrorInfo(type=type(error).__qualname__, message=f"the outcome could not be written: {error}")
-        return self._store.finish([Finish(finish.run_id, finish.fence, RunStatus.FAILED, finish.at, error=info)])[0]
+        failed = Finish(finish.run_id, finish.fence, RunStatus.FAILED, finish.at, error=info)
+        try:
+            return self._store.finish([failed])[0]
+        except OSError:
+            raise
+        except Exception:  # not tried again: no other run is to wait for it
+            logger.exception("run %s: nor could it be written that it failed; it stays open", finish.run_id)
+            self._given_up.add(finish.run_id)
+            return False
 
     def _drop_refused(self, settled: Sequence[Settled], accepted: Sequence[bool]) -> list[Settled]:
         for (attempt, finish), was_accepted in zip(settled, accepted, strict=True):
-            if not was_accepted:
+            if not was_accepted and finish.run_id not in self._given_up:
                 logger.warning("run %s: the end of an attempt that is no longer current was refused", attempt.run.id)
                 self._announcer.announce(StaleWriteRefused(at=finish.at, run_id=attempt.run.id, fence=attempt.fence))
         return [pair for pair, was_accepted in zip(settled, accepted, strict=True) if was_accepted]
