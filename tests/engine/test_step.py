@@ -14,6 +14,7 @@ from cronkit.errors import StoreUnavailableError
 from cronkit.events import EngineFault, RunHeld, StaleWriteRefused
 from cronkit.jobs.attempt import Attempt
 from cronkit.jobs.outcome import succeeded
+from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.schedules import At, Every
 from cronkit.stores import MemoryStore, SQLiteStore
@@ -374,3 +375,21 @@ def test_a_waiting_run_that_cannot_be_read_is_told_of_once_as_held(tmp_path: Pat
         assert (told.run_id, told.job_id, told.at) == (waiting.id, waiting.job_id, NOON)
         assert "it cannot be started" in (told.reason or "")
         assert statuses(bench).count(RunStatus.HELD) == 1
+
+
+def test_what_is_left_can_be_told_while_executors_go_on_reporting() -> None:
+    bench = Bench()
+    bench.add("now")
+    bench.step()
+    (attempt,) = bench.executor.running
+
+    class Seen:
+        """An attempt beside which another is reported as soon as somebody looks at it."""
+
+        @property
+        def run(self) -> RunRow:
+            bench.engine.report(attempt, succeeded(None))
+            return attempt.run
+
+    bench.engine.report(Seen(), succeeded(None))  # type: ignore[arg-type]
+    assert bench.engine.left == {attempt.run.id}

@@ -147,7 +147,7 @@ class Engine:
     @property
     def left(self) -> set[str]:
         """The ids of runs that are executed here, or whose end is not written."""
-        reported = {attempt.run.id for attempt, _, _ in self._inbox}
+        reported = {attempt.run.id for attempt, _, _ in self._inbox.copy()}  # at once: executors go on reporting
         return self.in_flight.keys() | self.stuck.keys() | reported | self._outbox.run_ids
 
     @property
