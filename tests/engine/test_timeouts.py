@@ -1,10 +1,12 @@
 """What happens to an attempt that runs past its timeout: where it can be cancelled, and where it cannot."""
 
+import gc
 from datetime import timedelta
 
 import pytest
 
-from cronkit.jobs.attempt import RunContext
+from cronkit.engine.deadlines import FEW
+from cronkit.jobs.attempt import Attempt, RunContext
 from cronkit.jobs.outcome import RetryLater, cancelled, succeeded
 from cronkit.jobs.policies import Retry
 from cronkit.jobs.status import RunStatus
@@ -192,3 +194,20 @@ def test_asking_for_a_retry_after_the_timeout_does_not_count_as_an_answer() -> N
     bench = stuck_bench(cancels=True)
     bench.end(RetryLater("1s"))
     assert bench.run.status is TIMED_OUT
+
+
+def test_attempts_that_have_ended_are_let_go_while_one_that_began_before_them_runs_on() -> None:
+    bench = Bench()
+    bench.add("now", id="long", timeout="1d")
+    bench.step()
+    bench.add("1s", id="short", timeout="1d")
+    for _ in range(5 * FEW):
+        bench.step(seconds=1)
+        bench.executor.running.reverse()
+        bench.end()
+        bench.executor.running.reverse()
+    gc.collect()
+    attempts = [each for each in gc.get_objects() if isinstance(each, Attempt)]
+    assert sum(each.on_progress == bench.engine.progress for each in attempts) <= FEW + 1
+    bench.step(days=1)
+    assert [attempt.job.id for attempt in bench.executor.cancelled] == ["long"]
