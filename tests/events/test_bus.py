@@ -388,6 +388,26 @@ def test_a_closed_bus_starts_again_with_the_next_event(bus: EventBus, heard: lis
     assert numbers(heard) == [1, 2]
 
 
+def test_events_wait_while_no_thread_can_be_started_and_nobody_who_publishes_is_harmed(
+    bus: EventBus, heard: list[Event], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        bus.publish(numbered(1))
+        bus.publish(numbered(2))
+        assert not bus.drain(PATIENTLY)
+    bus.publish(numbered(3))
+    assert bus.drain(PATIENTLY)
+
+    assert numbers(heard) == [1, 2, 3]
+    assert [record.getMessage() for record in caplog.records] == [
+        "events wait: no thread can be started that would bring them (can't start new thread)"
+    ]
+
+
 # Listeners that are coroutine functions
 
 

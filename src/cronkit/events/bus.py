@@ -51,6 +51,7 @@ class EventBus:
         self._untold: EventsDropped | None = None
         self._alarm = Alarm()
         self._thread: threading.Thread | None = None
+        self._has_no_thread = False
         self._closing = False
         self._delivering = False
         self._napping = False
@@ -137,6 +138,9 @@ class EventBus:
             else:
                 self._queue.append(reached)
                 self._rouse()
+                if self._thread is None:
+                    self._queue.pop()
+                    return False
         if not reached.wait(timeout.total_seconds()):
             return False
         return all(each.settle(deadline - SystemClock.monotonic()) for each in self._subscriptions)
@@ -196,11 +200,21 @@ class EventBus:
     def _rouse(self) -> None:
         # Not alive: it was left behind by a fork.
         if self._thread is None or not self._thread.is_alive():
-            self._closing = False
-            self._thread = threading.Thread(target=self._run, name="cronkit-events", daemon=True)
-            self._thread.start()
+            self._begin_thread()
         elif not self._napping:
             self._alarm.ring()
+
+    def _begin_thread(self) -> None:
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="cronkit-events", daemon=True)
+        try:
+            self._thread.start()
+            self._has_no_thread = False
+        except RuntimeError as error:  # whoever publishes is to go on, the engine above all; the next event tries again
+            self._thread = None
+            if not self._has_no_thread:
+                logger.warning("events wait: no thread can be started that would bring them (%s)", error)
+            self._has_no_thread = True
 
     def _run(self) -> None:
         nap = Alarm()
