@@ -1,4 +1,4 @@
-"""The alarm: no ring is lost, whoever rings and whenever."""
+"""The alarm: no ring is lost, whoever rings and whenever. Waits: a signal is heeded meanwhile."""
 
 import itertools
 import sys
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cronkit.clock import Alarm
+from cronkit.clock import LOOK_AGAIN, Alarm, wait_for
 
 PATIENCE = 10.0
 """Seconds after which a test that waits for another thread gives up; they pass only where it fails."""
@@ -110,3 +110,30 @@ def test_what_several_threads_did_before_they_rang_is_seen_by_whoever_wakes() ->
             seen += 1
     for ringer in ringers:
         ringer.join()
+
+
+class HandEvent(threading.Event):
+    """Is set when it has been looked at so often, however long it was to be waited for."""
+
+    def __init__(self, looks: float) -> None:
+        super().__init__()
+        self.looks = looks
+        self.waits: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Note it."""
+        self.waits.append(timeout)
+        return len(self.waits) >= self.looks
+
+
+def test_a_wait_looks_again_and_again_so_that_a_signal_is_noticed() -> None:
+    event = HandEvent(3)
+    assert wait_for(event)
+    assert event.waits == [LOOK_AGAIN] * 3
+
+
+def test_a_wait_for_an_event_ends_in_time() -> None:
+    event = HandEvent(1e9)
+    assert not wait_for(event, 0)
+    assert not wait_for(event, -1)
+    assert event.waits == [0.0, 0.0]

@@ -1,12 +1,13 @@
 """The one module that reads the real time and waits for it."""
 
+import math
 import threading
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Protocol
 
-__all__ = ["Alarm", "Clock", "SystemClock", "utc_now"]
+__all__ = ["Alarm", "Clock", "SystemClock", "utc_now", "wait_for"]
 
 
 def utc_now() -> datetime:
@@ -34,6 +35,15 @@ class SystemClock:
 LOOK_AGAIN = 1.0
 """Seconds between two looks of a wait in the main thread. A signal that comes just before the wait, or on Windows, does
 not interrupt it: its handler runs when the thread looks again."""
+
+
+def wait_for(event: threading.Event, seconds: float | None = None) -> bool:
+    """Wait until an event is set, at most ``seconds``, and heed signals meanwhile; say whether it is set."""
+    end = math.inf if seconds is None else SystemClock.monotonic() + seconds
+    while not event.wait(min(max(end - SystemClock.monotonic(), 0.0), LOOK_AGAIN)):
+        if SystemClock.monotonic() >= end:
+            return False
+    return True
 
 
 class Alarm:

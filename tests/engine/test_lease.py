@@ -1,12 +1,16 @@
 """A node's lease: what it holds, what it loses, and what it does then."""
 
 import logging
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from cronkit.clock import SystemClock
+from cronkit.engine import lease
+from cronkit.engine.lease import Lease, LeaseThread
 from cronkit.engine.planner import plan_due
 from cronkit.events import LeaseLost
 from cronkit.jobs.outcome import cancelled, succeeded
@@ -245,3 +249,27 @@ def test_a_name_under_which_nothing_runs_any_more_is_not_renewed() -> None:
     for _ in range(3):
         bench.step(seconds=10)
     assert set(renewed) == {bench.engine.node}
+
+
+def test_a_renewal_that_hangs_does_not_keep_the_lease_from_being_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs, goes_on, has_returned = threading.Event(), threading.Event(), threading.Event()
+
+    class Hanging(MemoryStore):
+        def renew(self, *args: Any) -> frozenset[str]:
+            hangs.set()
+            goes_on.wait(10)
+            has_returned.set()
+            return super().renew(*args)
+
+    monkeypatch.setattr(lease, "LAST_RENEWAL", 0.001)
+    thread = LeaseThread(
+        Lease(Hanging(), SystemClock(), "node", LEASE, {}),
+        timedelta(milliseconds=1),
+        lambda lost: None,
+        lambda: None,
+    )
+    thread.start()
+    assert hangs.wait(10)
+    thread.stop()
+    assert not has_returned.is_set()
+    goes_on.set()

@@ -173,6 +173,27 @@ def test_a_stuck_thread_does_not_keep_the_interpreter_from_exiting(leave: str) -
         assert started.ends() == 0
 
 
+def test_a_signal_that_came_to_another_thread_is_noticed_while_a_result_is_waited_for() -> None:
+    program = f"""
+        import signal, threading
+        import cronkit
+
+        scheduler, noticed = cronkit.Scheduler(), threading.Event()
+        signal.signal(signal.SIGUSR1, lambda number, frame: noticed.set())
+
+        @scheduler.job(cronkit.Manual())
+        def work():
+            signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+            return noticed.wait({PATIENCE / 2})
+
+        with scheduler:
+            print(scheduler.trigger("work").result(), flush=True)
+    """
+    with running(program) as started:
+        started.says("True")
+        assert started.ends() == 0
+
+
 # -- forks ------------------------------------------------------------------------------------------------------------
 
 FORK = """

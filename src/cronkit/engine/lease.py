@@ -15,6 +15,8 @@ SAFE = 0.9
 """The part of a lease for which its holder trusts it: what it stops then has stopped when others may start it."""
 RETRIES = 20
 """How often, within a lease, a renewal that failed is tried again."""
+LAST_RENEWAL = 1.0
+"""Seconds for which a stop waits for a renewal that is under way; one that hangs is left behind."""
 
 
 class Lease:
@@ -111,11 +113,11 @@ class LeaseThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """Renew no more, and wait until the thread has ended."""
+        """Renew no more, and wait until the thread has ended, or is taken to hang."""
         self._is_stopping = True
         self._alarm.ring()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(LAST_RENEWAL)
 
     def _run(self) -> None:
         seconds, is_told = self._renew_every, False

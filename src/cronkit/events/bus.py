@@ -8,7 +8,7 @@ from datetime import timedelta
 from traceback import TracebackException
 from typing import Any, TypeVar
 
-from cronkit.clock import Alarm, SystemClock
+from cronkit.clock import Alarm, SystemClock, wait_for
 from cronkit.errors import ConfigurationError
 from cronkit.events.subscription import RunCoroutine, Subscription
 from cronkit.events.types import Event, EventsDropped, ListenerFailed
@@ -141,7 +141,7 @@ class EventBus:
                 if self._thread is None:
                     self._queue.pop()
                     return False
-        if not reached.wait(timeout.total_seconds()):
+        if not wait_for(reached, timeout.total_seconds()):
             return False
         return all(each.settle(deadline - SystemClock.monotonic()) for each in self._subscriptions)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
+from cronkit.clock import wait_for
 from cronkit.errors import LifecycleError, RunError, RunNotFoundError
 from cronkit.executors.coroutine import CoroutineExecutor
 from cronkit.executors.protocol import Executor
@@ -145,8 +146,7 @@ class RunHandle:
         ended = threading.Event()
         forget = self._call_when_ended(ended.set)
         try:
-            limit = seconds(timeout)
-            if not ended.wait(None if limit is None else min(limit, threading.TIMEOUT_MAX)):
+            if not wait_for(ended, seconds(timeout)):
                 raise not_ended(self.run(), timeout)
         finally:
             forget()
