@@ -1,13 +1,25 @@
 """The loop round the engine: when it steps again, and what it does when a step fails or it is asked to stop."""
 
 import logging
+import threading
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from cronkit.engine.thread import AHEAD, CANCEL_GRACE, FORESEEN, LATE, LET_START, LONGEST_SLEEP, EngineThread
-from cronkit.events import EngineFault, Event, EventBus, StoreDegraded, StoreRecovered
+from cronkit.engine import thread
+from cronkit.engine.thread import AHEAD, CANCEL_GRACE, FORESEEN, HANGS, LATE, LET_START, LONGEST_SLEEP, EngineThread
+from cronkit.errors import LifecycleError
+from cronkit.events import (
+    EngineFault,
+    Event,
+    EventBus,
+    SchedulerStarted,
+    SchedulerStopped,
+    SchedulerStopping,
+    StoreDegraded,
+    StoreRecovered,
+)
 from tests.scheduler.faces import NOON, HandClock
 
 
@@ -276,3 +288,78 @@ def test_outcomes_that_the_store_does_not_take_before_the_stop_are_told_and_coun
     (fault,) = [event for event in loop.events if isinstance(event, EngineFault)]
     assert "run-1" in fault.problem
     assert len(loop.engine.script) > 90
+
+
+# -- its life ---------------------------------------------------------------------------------------------------------
+
+
+def test_its_start_and_stop_are_told_in_order() -> None:
+    loop = Loop(NOON)
+    loop.run()
+    assert [type(event) for event in loop.events] == [SchedulerStarted, SchedulerStopping, SchedulerStopped]
+
+
+def test_what_is_asked_to_stop_before_it_begins_never_does() -> None:
+    loop = Loop(NOON)
+    loop.thread.ask_to_stop(timedelta(hours=1))
+    assert loop.thread.wait_until_stopped() == 0
+    with pytest.raises(LifecycleError, match="was stopped while it started"):
+        loop.thread.start()
+    assert (loop.thread.is_over, loop.events) == (True, [])
+
+
+def test_an_engine_that_hangs_is_left_behind_when_nothing_that_does_not_can_take_so_long(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        hangs.set()
+        assert goes_on.wait(10)
+
+    monkeypatch.setattr(thread, "LOOK_AGAIN", 0.001)
+    loop = Loop(hang, in_flight=2)
+    loop.thread.start()
+    assert hangs.wait(10)
+    loop.thread.ask_to_stop(timedelta(hours=1))
+    loop.clock.advance(hours=1, seconds=HANGS + 1)
+    assert loop.thread.wait_until_stopped() == 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "the engine hangs, in its store or an executor: it is left behind, with 2 runs"
+    ]
+    assert not loop.thread.is_over
+    goes_on.set()
+    loop.thread._thread.join(10)
+    assert loop.thread.is_over
+
+
+def test_what_fails_beside_the_step_is_told_and_followed_by_others_too(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = Loop(NOON, NOON + timedelta(seconds=FORESEEN))
+    monkeypatch.setattr(loop.engine, "foresee", lambda at: None)
+    failures = [MemoryError()]
+    sleep = loop.engine.alarm.wait
+
+    def wait(seconds: float) -> bool:
+        if failures:
+            raise failures.pop()
+        return sleep(seconds)
+
+    monkeypatch.setattr(loop.engine.alarm, "wait", wait)
+    with caplog.at_level(logging.CRITICAL):
+        loop.run()
+    assert [event.problem for event in loop.events if isinstance(event, EngineFault)] == ["MemoryError()"]
+    assert loop.thread.problem is None
+
+
+def test_an_engine_that_ends_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    def end() -> None:
+        loop.thread.ask_to_stop(timedelta())
+        raise SystemExit("a schedule says so")
+
+    loop = Loop(end)
+    loop.run()
+    assert loop.thread.is_over
+    assert loop.thread.problem == "the engine has ended: SystemExit('a schedule says so')"
+    assert [record.levelname for record in caplog.records] == ["CRITICAL"]

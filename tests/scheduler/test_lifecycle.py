@@ -1,10 +1,12 @@
 """Starting, draining, stopping and starting again, on both faces."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import anyio
 import pytest
@@ -21,6 +23,7 @@ from cronkit import (
     ThreadExecutor,
     events,
 )
+from cronkit.engine.thread import EngineThread
 from cronkit.scheduler import runtime
 from cronkit.stores import MemoryStore
 from tests.scheduler.faces import PATIENCE, Face
@@ -379,6 +382,147 @@ async def test_an_executor_that_fails_to_shut_down_is_reported_and_does_not_keep
     assert not face.is_running
     assert threads_left() == []
     assert [record.getMessage() for record in caplog.records] == ["the executor 'default' could not be shut down"]
+
+
+# -- starts and stops that meet, or are interrupted -------------------------------------------------------------------
+
+
+class Applying(MemoryStore):
+    """A store that lets a test act while a start applies what code declares."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        super().__init__()
+        self._act = act
+
+    def open(self) -> None:
+        """Nothing to open."""
+
+    def insert(self, *args: Any) -> Any:
+        """Let the test act first."""
+        self._act()
+        return super().insert(*args)
+
+
+def interrupt(*args: object) -> None:
+    raise KeyboardInterrupt
+
+
+def after(function: Callable[..., Any], act: Callable[..., object]) -> Callable[..., Any]:
+    """A function that lets a test act when it has done its work, as a signal handler does."""
+
+    def both(*args: Any) -> Any:
+        done = function(*args)
+        act()
+        return done
+
+    return both
+
+
+def test_a_stop_by_whatever_interrupts_a_start_returns_at_once_and_nothing_starts(
+    threads_left: Callable[[], list[str]],
+) -> None:
+    left: list[int] = []
+    scheduler = Scheduler(Applying(lambda: left.append(scheduler.stop())))
+    scheduler.job("1h")(work)
+    with pytest.raises(LifecycleError, match="was stopped while it started"):
+        scheduler.start()
+    assert (left, scheduler.is_running, threads_left()) == ([0], False, [])
+    with scheduler:
+        assert scheduler.trigger("work").result(timeout=PATIENCE) == "done"
+
+
+def test_whoever_stops_a_scheduler_whose_start_fails_is_not_kept() -> None:
+    def stop_elsewhere_and_fail() -> None:
+        stopper = threading.Thread(target=scheduler.stop, daemon=True)
+        stopper.start()
+        stopper.join(PATIENCE)
+        stopped.append(not stopper.is_alive())
+        raise OSError("no route")
+
+    stopped: list[bool] = []
+    scheduler = Scheduler(Applying(stop_elsewhere_and_fail))
+    scheduler.job("1h")(work)
+    with pytest.raises(OSError, match="no route"):
+        scheduler.start()
+    assert stopped == [True]
+
+
+@pytest.mark.parametrize("ends", [EngineThread, runtime.Runtime], ids=["of its thread's", "of all of it"])
+def test_an_interrupt_at_the_end_of_a_start_leaves_nothing_running(
+    ends: type, monkeypatch: pytest.MonkeyPatch, threads_left: Callable[[], list[str]]
+) -> None:
+    scheduler, ran = Scheduler(), threading.Event()
+    with monkeypatch.context() as patch:
+        patch.setattr(ends, "start", after(ends.start, interrupt))  # type: ignore[attr-defined]
+        with pytest.raises(KeyboardInterrupt):
+            scheduler.start()
+    assert (scheduler.is_running, threads_left()) == (False, [])
+    scheduler.job("now", id="once")(ran.set)
+    with scheduler:
+        assert ran.wait(PATIENCE)
+
+
+def test_a_thread_that_begins_after_its_start_was_interrupted_ends_at_once(
+    monkeypatch: pytest.MonkeyPatch, threads_left: Callable[[], list[str]]
+) -> None:
+    scheduler, begins, ran = Scheduler(), threading.Event(), threading.Event()
+    scheduler.job("now", id="once")(ran.set)
+    run = EngineThread._run
+
+    def begin_late(thread: EngineThread) -> None:
+        assert begins.wait(PATIENCE)
+        run(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EngineThread, "_run", begin_late)
+        patch.setattr(threading.Thread, "start", after(threading.Thread.start, interrupt))
+        with pytest.raises(KeyboardInterrupt):
+            scheduler.start()
+    begins.set()
+    assert (scheduler.is_running, threads_left(), ran.is_set()) == (False, [], False)
+
+
+def test_a_stop_that_is_interrupted_goes_on_by_itself(
+    monkeypatch: pytest.MonkeyPatch, threads_left: Callable[[], list[str]]
+) -> None:
+    scheduler, held = Scheduler(), Held()
+    scheduler.start()
+    scheduler.add(held.function, id="held")
+    handle = scheduler.trigger("held")
+    assert held.started.wait(PATIENCE)
+    with monkeypatch.context() as patch:
+        patch.setattr(EngineThread, "wait_until_stopped", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            scheduler.stop(drain="1h")
+    assert scheduler.is_running
+    held.go.set()
+    assert threads_left() == []
+    assert (scheduler.is_running, scheduler.health().running) == (False, False)
+    assert handle.status is RunStatus.SUCCEEDED
+    with scheduler:
+        assert scheduler.is_running
+
+
+def test_what_an_engine_needs_is_taken_apart_to_the_last_piece_whichever_piece_fails(
+    threads_left: Callable[[], list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Clinging(MemoryStore):
+        def subscribe(self, callback: Any) -> Callable[[], None]:
+            super().subscribe(callback)
+
+            def unsubscribe() -> None:
+                raise OSError("not yet")
+
+            return unsubscribe
+
+    scheduler = Scheduler(Clinging())
+    scheduler.start()
+    scheduler.add(work)
+    scheduler.trigger("work")
+    with caplog.at_level(logging.CRITICAL + 1, "cronkit"):
+        scheduler.stop()
+    assert (scheduler.is_running, threads_left()) == (False, [])
+    assert scheduler.health().problem == "the engine has ended: OSError('not yet')"
 
 
 # -- several workers --------------------------------------------------------------------------------------------------

@@ -2,12 +2,22 @@
 
 import logging
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 
-from cronkit.clock import LOOK_AGAIN, Clock
+from cronkit.clock import LOOK_AGAIN, Clock, wait_for
 from cronkit.engine.clock_watch import ClockWatch
 from cronkit.engine.engine import SOON, Engine
-from cronkit.events import EngineFault, EventBus, SchedulerStarted, StoreDegraded, StoreRecovered
+from cronkit.errors import LifecycleError
+from cronkit.events import (
+    EngineFault,
+    EventBus,
+    SchedulerStarted,
+    SchedulerStopped,
+    SchedulerStopping,
+    StoreDegraded,
+    StoreRecovered,
+)
 
 logger = logging.getLogger("cronkit.engine")
 
@@ -27,28 +37,49 @@ FORESEEN = 0.02
 """Seconds that a sleep has to last for that: the second wake-up costs 20 us."""
 CANCEL_GRACE = 1.0
 """Seconds that cancelled runs get to end after the drain."""
+HANGS = 15.0
+"""Seconds after the drain for which a stop waits: all that follows takes 10 at most, unless the store hangs, or an
+executor, or the thread that stops holds what they wait for, in a signal handler."""
 
 
 class EngineThread:
-    """Steps an engine until it is stopped. ``problem`` says why the store is away, and is None while it is there."""
+    """Steps an engine from a start to a stop. ``problem`` says why nothing starts just now, and is None otherwise.
 
-    def __init__(self, engine: Engine, bus: EventBus, clock: Clock) -> None:
+    Its life: it is new, it has begun, it is over. What has begun enters ``surroundings``, steps, leaves them and is
+    over; what is asked to stop while it is new never begins. All of this the thread does itself, and whoever starts or
+    stops it only asks and waits: so whatever is raised there, an interrupt above all, leaves the engine running, with
+    all that it needs, or ending by itself and nothing left of it.
+    """
+
+    def __init__(
+        self, engine: Engine, bus: EventBus, clock: Clock, surroundings: AbstractContextManager[None] | None = None
+    ) -> None:
         self._engine = engine
         self._bus = bus
         self._clock = clock
+        self._surroundings = surroundings or nullcontext()
         self._watch = ClockWatch(clock, bus)
         self._watch_at = 0.0
-        self._is_stopping = False
-        self._has_ended = threading.Event()
+        self._is_stopping = self._has_begun = self._is_up = False
+        self._is_settled, self._has_ended = threading.Event(), threading.Event()
         self._drain_ends: list[float] = []
-        self._has_cancelled = False
+        self._is_draining = self._has_cancelled = False
+        self._left = 0
+        self._error: BaseException | None = None
         self.problem: str | None = None
         self._backoff = FIRST_BACKOFF
         self._thread = threading.Thread(target=self._run, name="cronkit-engine", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin, and wait until the engine has all that it needs.
+
+        Raises:
+            LifecycleError: it was asked to stop before. Exception: what its surroundings raise.
+        """
         self._thread.start()
+        wait_for(self._is_settled)
+        if not self._is_up:
+            raise self._error or LifecycleError("the scheduler was stopped while it started: start() it again")
 
     def ask_to_stop(self, drain: timedelta) -> None:
         """Claim nothing from the next step on, give what runs ``drain`` to end, then cancel it.
@@ -60,12 +91,22 @@ class EngineThread:
         self._engine.alarm.ring()
 
     def wait_until_stopped(self) -> int:
-        """Wait for the end; return how many runs were left: still executed, or ended and not written."""
-        # Up to Python 3.12 a KeyboardInterrupt in join() makes the thread count as dead while it goes on.
-        while not self._has_ended.wait(LOOK_AGAIN):
-            pass
-        self._thread.join()
-        return len(self._engine.left)
+        """Wait for the end; return how many runs were left: still executed, or ended and not written.
+
+        It is waited for no longer than for what does not hang; what does ends by itself if ever it goes on.
+        """
+        # Not in join(): up to Python 3.12 a KeyboardInterrupt there makes the thread count as dead while it goes on.
+        while not self.is_over and not self._has_ended.wait(LOOK_AGAIN):
+            if self._clock.monotonic() > min(self._drain_ends) + HANGS:
+                left = len(self._engine.left)  # no event: the bus may be what hangs
+                logger.error("the engine hangs, in its store or an executor: it is left behind, with %d runs", left)
+                return left
+        return self._left
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it runs any more, nor will."""
+        return self._has_ended.is_set() or (self._is_stopping and not self._has_begun)
 
     @property
     def is_engine_thread(self) -> bool:
@@ -73,30 +114,53 @@ class EngineThread:
         return threading.current_thread() is self._thread
 
     def _run(self) -> None:
+        self._has_begun = True  # before it looks whether it is to stop, as who asks looks after
         try:
-            self._loop()
+            if not self._is_stopping:
+                with self._surroundings:
+                    self._is_up = True
+                    self._is_settled.set()
+                    self._loop()
+                self.problem = None
+        except BaseException as error:
+            self._fail(error)
         finally:
+            self._is_settled.set()
             self._has_ended.set()
+
+    def _fail(self, error: BaseException) -> None:
+        """Leave an error to ``start``, or where that has returned, to ``health`` and the log."""
+        if not self._is_up:
+            self._error = error
+            return
+        self.problem = f"the engine has ended: {error!r}"
+        logger.critical("the engine has ended: nothing runs before the next start", exc_info=error)
 
     def _loop(self) -> None:
         self._bus.publish(SchedulerStarted(at=self._clock.now()))  # here, and so before any run starts
-        while not (self._is_stopping and self._is_drained()):
+        try:
+            while not (self._is_stopping and self._is_drained()):
+                self._turn()
+        finally:
+            self._left = len(self._engine.left)
+            self._bus.publish(SchedulerStopped(at=self._clock.now(), left_running=self._left))
+
+    def _turn(self) -> None:
+        try:
             if self._clock.monotonic() >= self._watch_at:
                 self._watch.check()
                 self._watch_at = self._clock.monotonic() + LONGEST_SLEEP
-            try:
-                wake_at = self._engine.work(self._clock.now())
-            except Exception as error:
-                self._engine.announce()
-                self._tell_of_failure(error)
-                self._engine.alarm.wait(self._backoff)
-                self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
-                continue
+            wake_at = self._engine.work(self._clock.now())
             self._backoff = FIRST_BACKOFF
             if self.problem is not None:
                 self._tell_of_recovery()
             self._sleep_until(wake_at)
             self._engine.announce()
+        except Exception as error:
+            self._engine.announce()
+            self._tell_of_failure(error)
+            self._engine.alarm.wait(self._backoff)
+            self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
 
     def _tell_of_failure(self, error: Exception) -> None:
         now = self._clock.now()
@@ -166,7 +230,10 @@ class EngineThread:
 
     def _is_drained(self) -> bool:
         """Whether nothing runs any more, or the time for it is over; what is left when it ends is cancelled first."""
-        self._engine.stop_claiming()
+        if not self._is_draining:
+            self._is_draining = True
+            self._engine.stop_claiming()
+            self._bus.publish(SchedulerStopping(at=self._clock.now()))
         if not self._engine.in_flight and not self._engine.has_reports:
             return True
         if self._clock.monotonic() < min(self._drain_ends):

@@ -101,6 +101,11 @@ class EventBus:
         """Whether anybody listens for events of this class: an event that nobody wants need not be made."""
         return bool(self._route(event_type))
 
+    @property
+    def is_its_thread(self) -> bool:
+        """Whether the caller is a listener, on the bus's own thread."""
+        return threading.current_thread() is self._thread
+
     # -- publishing ---------------------------------------------------------------------------------------------------
 
     def publish(self, event: Event) -> None:
@@ -128,7 +133,7 @@ class EventBus:
 
         A listener that calls this is told False at once: it is what would be waited for.
         """
-        if threading.current_thread() is self._thread:
+        if self.is_its_thread:
             return False
         deadline = SystemClock.monotonic() + timeout.total_seconds()
         reached = threading.Event()

@@ -3,9 +3,9 @@
 import logging
 import os
 import sys
-import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -15,7 +15,7 @@ from cronkit.engine.engine import Engine
 from cronkit.engine.lease import LeaseThread
 from cronkit.engine.thread import EngineThread
 from cronkit.errors import ConfigurationError, LifecycleError
-from cronkit.events import EventBus, SchedulerStopped, SchedulerStopping
+from cronkit.events import EventBus
 from cronkit.executors.coroutine import CoroutineExecutor
 from cronkit.executors.protocol import Executor
 from cronkit.jobs.policies import Duration
@@ -65,6 +65,10 @@ class Running(Protocol):
     def is_of_this_process(self) -> bool:
         """Whether this process started it, rather than the one it was forked from: threads do not survive a fork."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it runs any more, nor will."""
+
     def stop(self, drain: timedelta) -> int:
         """End, after ``drain`` at the latest; return how many runs were left."""
 
@@ -73,14 +77,12 @@ class Running(Protocol):
 
 
 class Runtime:
-    """One start of a scheduler, up to its stop."""
+    """One start of a scheduler, up to its stop: the life of the engine's thread (see there), and what it needs."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._pid = os.getpid()
-        self._unsubscribe: Callable[[], None] | None = None
-        self._is_stopping = self._has_ended = False
-        self._ending = threading.Lock()
+        self._grace = LISTENERS_GRACE
         self.engine = Engine(
             store=parts.store,
             executors=parts.executors,
@@ -94,8 +96,7 @@ class Runtime:
             renew_every=parts.renew_every,
         )
         self.engine.is_lease_kept = True
-        self._lease = LeaseThread(self.engine.lease, parts.renew_every, self.engine.lose, self.engine.give_up_lease)
-        self._thread = EngineThread(self.engine, parts.bus, parts.clock)
+        self._thread = EngineThread(self.engine, parts.bus, parts.clock, self._put_together())
 
     @property
     def problem(self) -> str | None:
@@ -107,21 +108,20 @@ class Runtime:
         """See ``Running``."""
         return self._pid == os.getpid()
 
+    @property
+    def is_over(self) -> bool:
+        """See ``Running``."""
+        return self._thread.is_over
+
     def start(self) -> None:
-        """Start the executors and the engine's thread; if one will not, none is left running."""
+        """Start the executors and the engine; if one will not, none is left running.
+
+        Raises:
+            LifecycleError: it was stopped before. Exception: what an executor or the store raises.
+        """
         if self._parts.store.capabilities.scope is Scope.PROCESS:
             _warn_of_several_workers()
-        try:
-            for executor in self._parts.executors.values():
-                executor.start()
-                if isinstance(executor, CoroutineExecutor):
-                    self._parts.bus.run_coroutine = executor.run_coroutine
-            self._unsubscribe = self._parts.store.subscribe(self.engine.wake)
-            self._lease.start()
-            self._thread.start()
-        except BaseException:
-            self._take_apart()
-            raise
+        self._thread.start()
 
     def stop(self, drain: timedelta) -> int:
         """Claim nothing more, let runs end for up to ``drain``, cancel the rest; return how many were left running.
@@ -133,33 +133,45 @@ class Runtime:
         """
         if self._thread.is_engine_thread:
             raise LifecycleError("stop() was called on the engine's own thread: call it from another")
-        bus, now = self._parts.bus, self._parts.clock.now
+        if self._parts.bus.is_its_thread:  # a listener: it would be waited for while it waits
+            self._grace = timedelta()
         self._thread.ask_to_stop(drain)
-        if not self._is_stopping:
-            self._is_stopping = True
-            bus.publish(SchedulerStopping(at=now()))
-        left = self._thread.wait_until_stopped()
-        with self._ending:
-            if not self._has_ended:
-                bus.publish(SchedulerStopped(at=now(), left_running=left))
-                bus.close(LISTENERS_GRACE)  # while there is a loop for listeners that are coroutine functions
-                self._take_apart()
-                self._has_ended = True
-        return left
+        return self._thread.wait_until_stopped()
 
     def hurry(self) -> None:
         """See ``Running``."""
         self._thread.ask_to_stop(timedelta())
 
-    def _take_apart(self) -> None:
-        self._lease.stop()
-        if self._unsubscribe is not None:
-            self._unsubscribe()
+    @contextmanager
+    def _put_together(self) -> Iterator[None]:
+        """What the engine needs, as long as this is entered; what was made ready is taken apart whatever fails."""
+        parts, lease = self._parts, self.engine.lease
+        renewing = LeaseThread(lease, parts.renew_every, self.engine.lose, self.engine.give_up_lease)
+        with ExitStack() as exits:
+            exits.callback(self._shut_down)
+            for executor in parts.executors.values():
+                executor.start()
+                if isinstance(executor, CoroutineExecutor):
+                    parts.bus.run_coroutine = executor.run_coroutine
+            exits.callback(self._leave)
+            exits.callback(parts.store.subscribe(self.engine.wake))
+            exits.callback(renewing.stop)
+            renewing.start()
+            exits.callback(self._close_bus)
+            yield
+
+    def _close_bus(self) -> None:
+        """While there is a loop for listeners that are coroutine functions."""
+        self._parts.bus.close(self._grace)
+
+    def _leave(self) -> None:
         if self.problem is None:  # else it would be waited for once more
             try:
                 self._parts.store.leave(self.engine.node)
             except Exception as error:
                 logger.warning("the store could not be told that node %s ends: %s", self.engine.node, error)
+
+    def _shut_down(self) -> None:
         self._parts.bus.run_coroutine = None
         for name, executor in self._parts.executors.items():
             try:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, overload
 
@@ -443,44 +443,45 @@ class Scheduler:
     @property
     def is_running(self) -> bool:
         """Whether this process runs the scheduler."""
-        return self._runtime is not None and self._runtime.is_of_this_process
+        runtime = self._runtime
+        return runtime is not None and runtime.is_of_this_process and not runtime.is_over
 
     def start(self) -> None:
         """Start the engine in a thread of its own, and return.
 
         Raises:
-            LifecycleError: it runs already, or did when this process was forked.
+            LifecycleError: it runs already, or did when this process was forked, or was stopped before it had started.
         """
         self._enter()
         with self._lock:
             self._check_idle()
             self._parts.store.open()
-            runtime = self._runtime = Runtime(self._parts)
+            runtime = Runtime(self._parts)
             try:
+                self._runtime = runtime
                 self._apply_all()
                 runtime.start()
-            except BaseException:
-                self._runtime = None
+            except BaseException:  # an interrupt too, although the engine may have begun
+                runtime.stop(timedelta())
                 raise
 
     def stop(self, *, drain: Duration = DRAIN) -> int:
         """Claim nothing more, let runs end for up to ``drain``, cancel the rest; return how many were left running.
 
         Stopping a scheduler that does not run does nothing. One that is being stopped already is waited for, no
-        longer than the shorter ``drain``; "0s" waits for no run.
+        longer than the shorter ``drain``; "0s" waits for no run. A store or executor that hangs is waited for no
+        longer than 15 s after that. Not for a signal handler, which may have interrupted a verb that holds what the
+        engine waits for: raise SystemExit there, inside ``with scheduler:``, or use ``run``.
 
         Raises:
             LifecycleError: called from inside a run, or from the loop that runs the scheduler's coroutines.
         """
         limit = drain_time(drain)
         runtime = self._runtime
-        if runtime is None or not runtime.is_of_this_process:
+        if runtime is None or not self.is_running:
             return 0
         self._parts.waiters.refuse_inside("stop()")
         left = runtime.stop(limit)
-        with self._lock:
-            if self._runtime is runtime:
-                self._runtime = None
         self._ended.ring()
         return left
 
@@ -489,7 +490,8 @@ class Scheduler:
 
         Raises:
             KeyboardInterrupt: on a third signal.
-            LifecycleError: it runs already, or this is not the main thread, which alone receives signals.
+            LifecycleError: it runs already, or was stopped before it had started, or this is not the main thread, which
+                alone receives signals.
         """
         drain_time(drain)
         with StopSignals(self._ended, self._hurry) as signals:
@@ -503,8 +505,9 @@ class Scheduler:
 
     def health(self) -> Health:
         """How the scheduler is doing, from memory alone: no question to the store."""
-        runtime = self._runtime if self.is_running else None
-        engine, problem = (runtime.engine, runtime.problem) if runtime else (None, None)
+        runtime = self._runtime
+        engine = runtime.engine if runtime is not None and self.is_running else None
+        problem = runtime.problem if runtime is not None and runtime.is_of_this_process else None
         return Health.of(engine, problem, self._parts.bus, self._parts.store.capabilities)
 
     def __enter__(self) -> Self:
@@ -542,7 +545,8 @@ class Scheduler:
 
     def _check_process(self) -> None:
         """Refuse to work in a child of the process that runs the scheduler: its threads and locks stayed there."""
-        if self._runtime is not None and not self._runtime.is_of_this_process:
+        runtime = self._runtime
+        if runtime is not None and not runtime.is_of_this_process and not runtime.is_over:
             raise LifecycleError(
                 "this process was forked from one that ran this scheduler, whose threads did not come along: "
                 "make and start a Scheduler in each process, after the fork (gunicorn: in post_fork)"

@@ -80,6 +80,7 @@ class _SimulatedRuntime:
     """What a scheduler sees running while it is simulated."""
 
     is_of_this_process = True
+    is_over = False
     problem = None
 
     def __init__(self, simulation: Simulation) -> None:
