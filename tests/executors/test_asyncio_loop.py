@@ -3,10 +3,12 @@
 import asyncio
 import gc
 import sys
+from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 
-from cronkit.executors import CoroutineExecutor
+from cronkit.executors import CoroutineExecutor, coroutine
 from cronkit.jobs.status import RunStatus
 from cronkit.testing.executor_suite.work import Reports, attempt_at
 
@@ -36,6 +38,57 @@ def test_a_loop_that_was_closed_under_it_cancels_what_is_submitted(
     executor.submit(attempt, reports)
 
     assert reports.of(attempt).status is RunStatus.CANCELLED
+
+
+def test_a_loop_that_was_closed_under_it_ends_what_ran_there(executor: CoroutineExecutor, reports: Reports) -> None:
+    begun = asyncio.Event()
+
+    async def endless() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    attempt, serving = attempt_at(endless), executor.serving()
+
+    async def begin() -> "asyncio.Task[object]":
+        await serving.__aenter__()
+        executor.submit(attempt, reports)
+        await begun.wait()
+        (task,) = asyncio.all_tasks() - {asyncio.current_task()}
+        return task
+
+    loop = asyncio.new_event_loop()
+    task = loop.run_until_complete(begin())
+    loop.close()
+    executor.cancel(attempt)
+
+    assert reports.of(attempt).status is RunStatus.CANCELLED
+    task.get_coro().close()
+    task._log_destroy_pending = False  # asyncio would tell of it in another test
+
+
+def test_a_coroutine_that_swallows_its_cancellation_is_left_behind(
+    executor: CoroutineExecutor, reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coroutine, "CANCEL_GRACE", timedelta())
+    left, let_go = asyncio.Event(), asyncio.Event()
+
+    async def stubborn() -> None:
+        while not let_go.is_set():
+            with suppress(asyncio.CancelledError):
+                await let_go.wait()
+        left.set()
+
+    async def host() -> None:
+        async with executor.serving():
+            executor.submit(attempt_at(stubborn), reports)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        assert not left.is_set()
+        let_go.set()
+        await left.wait()
+
+    asyncio.run(host())
+    assert [outcome.status for _, outcome in reports.outcomes] == [RunStatus.CANCELLED]
 
 
 def test_the_users_interrupt_is_recorded_and_passes(executor: CoroutineExecutor, reports: Reports) -> None:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import copy_context
+from datetime import timedelta
 from typing import Any, cast
 
 from cronkit.executors.loop import Task
@@ -28,15 +29,18 @@ class AsyncioLoop:
 
     def is_cancellation(self, error: BaseException, /) -> bool:
         """Whether the task was asked to stop; otherwise it awaited a future that somebody has cancelled."""
+        if not isinstance(error, asyncio.CancelledError):
+            return False
         task = asyncio.current_task()
-        return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+        return task is not None and task.cancelling() > 0
 
-    async def end(self, tasks: Collection[Task], /) -> None:
-        """Cancel tasks and wait for them."""
+    async def end(self, tasks: Collection[Task], patience: timedelta, /) -> None:
+        """Cancel tasks and wait for them, no longer than ``patience``; on a closed loop they have run already."""
+        if not tasks or self._loop.is_closed():
+            return
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(cast("Collection[asyncio.Task[None]]", tasks))
+        await asyncio.wait(cast("Collection[asyncio.Task[None]]", tasks), timeout=patience.total_seconds())
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """Coroutines, each a task on an event loop: the host's, or one of cronkit's own."""
 
+import inspect
 import logging
 import sys
 import threading
@@ -91,6 +92,11 @@ class CoroutineExecutor:
         """Whether the caller runs on this executor's loop, and would hold up whatever else does."""
         return self._service is not None and self._service.is_here
 
+    @property
+    def is_running_caller(self) -> bool:
+        """Whether the caller is one of the coroutines that this executor runs, rather than another task of the loop."""
+        return self._service is not None and self._service.is_running_caller
+
     def cancel(self, attempt: Attempt) -> None:
         """Cancel the attempt's task, if it has not ended; its ``cancel_reason`` is set already."""
         if self._service is not None:
@@ -145,12 +151,19 @@ class _Service:
         self._put(coroutine, self._accompany(coroutine))
 
     def cancel(self, attempt: Attempt) -> None:
-        self._feed.cancel(attempt)
+        self._reach(lambda: self._feed.cancel(attempt))
 
     @property
     def is_here(self) -> bool:
         loop = self._feed.loop
         return loop is not None and loop.thread_id == threading.get_ident()
+
+    @property
+    def is_running_caller(self) -> bool:
+        return self.is_here and any(
+            isinstance(key, Coroutine) and inspect.getcoroutinestate(key) == inspect.CORO_RUNNING
+            for key in self._feed.running
+        )
 
     def close(self, drain: timedelta) -> int:
         if self.is_here:
@@ -162,7 +175,7 @@ class _Service:
             self._refuse(self._feed.drop_waiting(), SHUT_DOWN)
             for attempt in list(self._in_flight):
                 attempt.cancel_reason = attempt.cancel_reason or SHUT_DOWN
-            self._feed.cancel_all()
+            self._reach(self._feed.cancel_all)
             drained.wait(CANCEL_GRACE.total_seconds())
         if self._own is not None:
             self._own.stop(timedelta() if self._in_flight else CANCEL_GRACE)
@@ -170,20 +183,24 @@ class _Service:
 
     async def end(self) -> None:
         """Cancel what is left; called on the loop."""
-        await self._feed.end()
+        await self._feed.end(CANCEL_GRACE)
 
     def forsake(self) -> None:
         """Report what no loop will run any more."""
         self._refuse(self._feed.drop_running() + self._feed.drop_waiting(), LOOP_CLOSED)
 
     def _put(self, key: object, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._reach(lambda: self._feed.put(key, coroutine))
+        if self._own is None and not self.hosted:
+            self._reach(self._open_loop)
+
+    def _reach(self, call: Callable[[], object]) -> None:
+        """Do what needs a loop that is not closed: what was brought there ends when it is."""
         try:
-            self._feed.put(key, coroutine)
-            if self._own is None and not self.hosted:
-                self._open_loop()
+            call()
         except RuntimeError as error:
-            logger.warning("no event loop takes coroutine jobs: %s", error)
-            self._refuse(self._feed.drop_waiting(), LOOP_CLOSED)
+            logger.warning("no event loop runs coroutine jobs: %s", error)
+            self.forsake()
 
     def _open_loop(self) -> None:
         with self._opening:
@@ -198,7 +215,7 @@ class _Service:
         try:
             yield
         finally:
-            await self._feed.end()
+            await self.end()
 
     def _lost(self) -> None:
         with self._opening:  # not before whoever opened it knows of it

@@ -1,7 +1,8 @@
 """How coroutines get from any thread to an event loop: in slices, so that a burst never stalls what else runs there."""
 
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
+from datetime import timedelta
 from typing import Any
 
 from cronkit.executors.loop import Loop, Task
@@ -22,6 +23,11 @@ class Feed:
         self._waiting: deque[tuple[object, Coroutine[Any, Any, None]]] = deque()
         self._running: dict[object, Task] = {}
         self._awake = False
+
+    @property
+    def running(self) -> Collection[object]:
+        """The keys of what was started on the loop and has not ended."""
+        return self._running.keys()
 
     @property
     def has_waiting(self) -> bool:
@@ -55,11 +61,11 @@ class Feed:
         """Cancel each coroutine that runs."""
         self._on_loop(lambda loop: self._cancel(loop, *self._running))
 
-    async def end(self) -> None:
-        """Cancel each coroutine that runs and let go of the loop; called on it."""
+    async def end(self, patience: timedelta) -> None:
+        """Cancel each coroutine that runs, see ``Loop.end``, and let go of the loop; called on it."""
         loop, self.loop = self.loop, None
         if loop is not None:
-            await loop.end(list(self._running.values()))
+            await loop.end(list(self._running.values()), patience)
 
     def drop_waiting(self) -> list[object]:
         """Drop what waits; return the keys."""

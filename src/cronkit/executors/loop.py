@@ -1,6 +1,7 @@
 """What coroutine jobs ask of an event loop. Each kind of loop implements it natively, in a module of its own."""
 
 from collections.abc import Callable, Collection, Coroutine
+from datetime import timedelta
 from typing import Any, Protocol
 
 
@@ -31,5 +32,5 @@ class Loop(Protocol):
     def is_cancellation(self, error: BaseException, /) -> bool:
         """Whether an error in the current task is somebody's request to stop it, rather than a failure of its own."""
 
-    async def end(self, tasks: Collection[Task], /) -> None:
-        """Cancel tasks, and see to it that they have ended when the loop is let go."""
+    async def end(self, tasks: Collection[Task], patience: timedelta, /) -> None:
+        """Cancel tasks and wait for them; a task that swallows that is left behind after ``patience``, if it can be."""

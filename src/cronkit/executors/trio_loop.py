@@ -4,6 +4,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import copy_context
+from datetime import timedelta
 from typing import Any
 
 import trio
@@ -34,8 +35,8 @@ class TrioLoop:
         """Whether a cancel scope raised it."""
         return isinstance(error, trio.Cancelled)
 
-    async def end(self, tasks: Collection[Task], /) -> None:
-        """Cancel the nursery, which whoever opened it does not leave before the last task has ended."""
+    async def end(self, tasks: Collection[Task], patience: timedelta, /) -> None:
+        """Cancel the nursery, which whoever opened it does not leave before the last task has ended, however long."""
         self._nursery.cancel_scope.cancel()
 
 
