@@ -1,12 +1,13 @@
 """Schedulers of both colours, started and not."""
 
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.scheduler.faces import FACES, Face, HandClock
+from tests.scheduler.faces import FACES, PATIENCE, Face, HandClock
 from tests.scheduler.homes import Home
 
 
@@ -45,6 +46,20 @@ async def running(make_face: Callable[..., Face]) -> AsyncIterator[Any]:
     """A scheduler that runs, on the real clock."""
     async with make_face() as face:
         yield face
+
+
+@pytest.fixture
+def threads_left() -> Callable[[], list[str]]:
+    """The names of cronkit's threads that were started since, and do not end by themselves."""
+    before = set(threading.enumerate())
+
+    def left() -> list[str]:
+        threads = [each for each in threading.enumerate() if each.name.startswith("cronkit") and each not in before]
+        for thread in threads:
+            thread.join(PATIENCE)
+        return [thread.name for thread in threads if thread.is_alive()]
+
+    return left
 
 
 @pytest.fixture(params=["memory", "sqlite"])

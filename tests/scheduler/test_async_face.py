@@ -1,13 +1,16 @@
 """What the awaitable face owes the application whose loop it lives on, asyncio or trio."""
 
+import functools
 import threading
+from collections.abc import Awaitable, Callable
 
 import anyio
 import anyio.to_thread
 import pytest
+import trio
 
-from cronkit import AsyncScheduler, LifecycleError
-from cronkit.scheduler.async_scheduler import THREADS
+from cronkit import AsyncScheduler, LifecycleError, Run, RunStatus, events
+from cronkit.scheduler.caller import THREADS
 from cronkit.stores import MemoryStore
 from tests.scheduler.faces import PATIENCE
 
@@ -132,3 +135,115 @@ async def test_a_task_that_starts_it_again_is_refused() -> None:
         await anyio.wait_all_tasks_blocked()
         assert scheduler.is_running
     assert len(refusals) == 1
+
+
+async def in_another_task(verb: Callable[[], Awaitable[object]]) -> None:
+    """Await a verb in a task of its own."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(verb)
+
+
+async def test_another_task_may_stop_what_one_started() -> None:
+    scheduler = AsyncScheduler()
+    async with scheduler:
+        await in_another_task(scheduler.stop)
+        assert not scheduler.is_running
+
+
+async def test_what_another_task_stopped_can_be_started_again() -> None:
+    scheduler = AsyncScheduler()
+    await scheduler.start()
+    await in_another_task(scheduler.stop)
+    async with scheduler:
+        await scheduler.add(where)
+        assert await (await scheduler.trigger("where")).result(timeout=PATIENCE) == threading.get_ident()
+
+
+async def test_a_task_that_starts_what_another_has_not_let_go_of_is_told_who_has_to() -> None:
+    scheduler, refusals = AsyncScheduler(), []
+
+    async def start_again() -> None:
+        try:
+            async with scheduler:
+                pass
+        except LifecycleError as error:
+            refusals.append(str(error))
+
+    await scheduler.start()
+    await in_another_loop(scheduler.stop)
+    await in_another_loop(start_again)
+    await scheduler.stop()
+    assert refusals == ["this scheduler still holds the loop that it ran on: stop() it in the task of start()"]
+
+
+async def test_a_listener_that_stops_the_scheduler_it_would_wait_for_is_refused() -> None:
+    scheduler, told, refusals = AsyncScheduler(), anyio.Event(), []
+
+    @scheduler.on(events.RunSucceeded)
+    async def listener(event: events.RunSucceeded) -> None:
+        try:
+            await scheduler.stop()
+        except LifecycleError as error:
+            refusals.append(str(error))
+        told.set()
+
+    async with scheduler:
+        await scheduler.add(where)
+        await scheduler.trigger("where")
+        with anyio.fail_after(PATIENCE):
+            await told.wait()
+    assert refusals == ["stop() was called by a listener, which it would wait for: call it in another task"]
+
+
+async def in_another_loop(verb: Callable[[], Awaitable[object]]) -> None:
+    """Await a verb on a loop of the other kind, in another thread."""
+    kind = "asyncio" if trio.lowlevel.in_trio_run() else "trio"
+    await anyio.to_thread.run_sync(functools.partial(anyio.run, verb, backend=kind))
+
+
+async def test_verbs_may_be_called_from_several_loops() -> None:
+    scheduler = AsyncScheduler()
+    await scheduler.add(where)
+    await in_another_loop(functools.partial(scheduler.get, "where"))
+    assert (await scheduler.get("where")).id == "where"
+
+
+async def test_verbs_that_wait_on_one_loop_hold_up_no_other() -> None:
+    busy, go = threading.Barrier(THREADS + 1), threading.Event()
+
+    class SlowStore(MemoryStore):
+        def run(self, run_id: str) -> Run | None:
+            busy.wait(PATIENCE)
+            assert go.wait(PATIENCE)
+            return super().run(run_id)
+
+    scheduler = AsyncScheduler(SlowStore())
+    await scheduler.add(where)
+    handle = await scheduler.trigger("where")
+
+    async def ask_at_once() -> None:
+        async with anyio.create_task_group() as group:
+            for _ in range(THREADS):
+                group.start_soon(handle.run)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(in_another_loop, ask_at_once)
+        await anyio.to_thread.run_sync(busy.wait, PATIENCE)
+        with anyio.fail_after(PATIENCE):
+            await scheduler.get("where")
+        go.set()
+
+
+async def test_a_stop_on_another_loop_ends_what_runs() -> None:
+    scheduler, started = AsyncScheduler(), anyio.Event()
+
+    async def endless() -> None:
+        started.set()
+        await anyio.sleep_forever()
+
+    async with scheduler:
+        await scheduler.add(endless)
+        handle = await scheduler.trigger("endless")
+        await started.wait()
+        await in_another_loop(functools.partial(scheduler.stop, drain="0s"))
+        assert (await handle.run()).status is RunStatus.CANCELLED

@@ -128,7 +128,8 @@ def test_what_heeds_its_cancellation_ends_after_a_second_signal_too(face: str) -
         assert program.ends() == 0
 
 
-def test_the_applications_own_handlers_are_back_after_run() -> None:
+@pytest.mark.parametrize("face", RUNS)
+def test_the_applications_own_handlers_are_back_after_run(face: str) -> None:
     program = """
         import os, signal
         import cronkit
@@ -137,16 +138,68 @@ def test_the_applications_own_handlers_are_back_after_run() -> None:
             print("handled", flush=True)
 
         signal.signal(signal.SIGTERM, handle)
-        scheduler = cronkit.Scheduler()
+        scheduler = cronkit.{kind}()
         scheduler.on(cronkit.events.SchedulerStarted)(lambda event: os.kill(os.getpid(), signal.SIGTERM))
-        scheduler.run()
+        {run}
         print("stopped", flush=True)
         os.kill(os.getpid(), signal.SIGTERM)
     """
-    with running(program) as started:
+    kind, run = RUNS[face]
+    with running(program.format(kind=kind, run=run)) as started:
         started.says("stopped")
         started.says("handled")
         assert started.ends() == 0
+
+
+@pytest.mark.parametrize("face", ["asyncio", "trio"])
+def test_run_returns_when_another_task_stops_the_scheduler(face: str) -> None:
+    program = f"""
+        import anyio
+        import cronkit
+
+        async def host():
+            scheduler = cronkit.AsyncScheduler()
+            started = anyio.Event()
+
+            @scheduler.on(cronkit.events.SchedulerStarted)
+            async def tell(event):
+                started.set()
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(scheduler.run)
+                await started.wait()
+                print(await scheduler.stop(), flush=True)
+            print("end", flush=True)
+
+        anyio.run(host, backend="{face}")
+    """
+    with running(program) as started:
+        started.says("0")
+        started.says("end")
+        assert started.ends() == 0
+
+
+@pytest.mark.parametrize("face", ["asyncio", "trio"])
+def test_a_second_interrupt_of_the_host_that_holds_the_scheduler_stops_at_once(face: str) -> None:
+    host = f"""
+    async def host():
+        async with scheduler:
+            await anyio.sleep_forever()
+
+    import anyio
+    try:
+        anyio.run(host, backend="{face}")
+    except KeyboardInterrupt:
+        pass
+    """
+    with running(PROGRAM.format(kind="AsyncScheduler", run=host, body=STUCK)) as program:
+        program.says("started")
+        program.signal(signal.SIGINT)
+        program.says("stopping")
+        program.signal(signal.SIGINT)
+        program.says("left 1")
+        program.says("end")
+        assert program.ends() == 0
 
 
 @pytest.mark.parametrize("leave", ["scheduler.stop(drain='10ms')", "pass"], ids=["stopped", "not stopped"])

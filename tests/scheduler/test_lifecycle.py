@@ -51,20 +51,6 @@ class Held:
         assert await anyio.to_thread.run_sync(self.started.wait, PATIENCE)
 
 
-@pytest.fixture
-def threads_left() -> Callable[[], list[str]]:
-    """The names of cronkit's threads that were started since, and do not end by themselves."""
-    before = set(threading.enumerate())
-
-    def left() -> list[str]:
-        threads = [each for each in threading.enumerate() if each.name.startswith("cronkit") and each not in before]
-        for thread in threads:
-            thread.join(PATIENCE)
-        return [thread.name for thread in threads if thread.is_alive()]
-
-    return left
-
-
 # -- start and stop ---------------------------------------------------------------------------------------------------
 
 
@@ -300,12 +286,12 @@ def test_a_listener_that_is_a_function_may_stop_the_scheduler() -> None:
     assert not scheduler.is_running
 
 
-def test_run_belongs_to_the_main_thread() -> None:
+async def test_run_belongs_to_the_main_thread(make_face: Callable[..., Face]) -> None:
     refusals: list[str] = []
 
     def run() -> None:
         try:
-            Scheduler().run()
+            anyio.run(make_face().run)
         except LifecycleError as error:
             refusals.append(str(error))
 

@@ -1,12 +1,11 @@
 """The scheduler for applications that live on an event loop: the same verbs, awaitable."""
 
 import functools
-import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from cronkit.clock import Clock
 from cronkit.errors import LifecycleError
@@ -18,6 +17,7 @@ from cronkit.jobs.page import Page
 from cronkit.jobs.policies import Defaults, Duration
 from cronkit.jobs.run import Run
 from cronkit.jobs.status import RunStatus
+from cronkit.scheduler.caller import Caller, LoopAlarm, Place, caller_into_this_loop
 from cronkit.scheduler.handle import RunHandle, Seconds, not_ended, refuse_inside_a_run, seconds, value_of
 from cronkit.scheduler.health import Health
 from cronkit.scheduler.ledger import Ledger
@@ -25,36 +25,8 @@ from cronkit.scheduler.options import AnySchedule, JobOptions, JobRequest, Zone
 from cronkit.scheduler.plan import Plan
 from cronkit.scheduler.runtime import drain_time
 from cronkit.scheduler.scheduler import DRAIN, Function, Listener, Scheduler
+from cronkit.scheduler.stop_signals import StopSignals
 from cronkit.stores.protocol import JobStore
-
-Parameters = ParamSpec("Parameters")
-Value = TypeVar("Value")
-
-THREADS = 8
-"""How many verbs may wait for the store at once; they never take a thread from the application's own limiter."""
-
-
-class _Caller:
-    """Runs sync verbs in worker threads, on a limiter of its own; while ``inline`` is set, in the caller's thread.
-
-    A simulation sets it: its store is memory, and its loop waits for no thread.
-    """
-
-    def __init__(self) -> None:
-        self.inline = False
-        self._limiter: Any = None
-
-    async def __call__(
-        self, verb: Callable[Parameters, Value], *args: Parameters.args, **kwargs: Parameters.kwargs
-    ) -> Value:
-        if self.inline:
-            return verb(*args, **kwargs)
-        import anyio
-        import anyio.to_thread
-
-        if self._limiter is None:
-            self._limiter = anyio.CapacityLimiter(THREADS)
-        return await anyio.to_thread.run_sync(functools.partial(verb, *args, **kwargs), limiter=self._limiter)
 
 
 class AsyncScheduler:
@@ -95,8 +67,8 @@ class AsyncScheduler:
             clock=clock,
             seed=seed,
         )
-        self._call = _Caller()
-        self._exits: AsyncExitStack | None = None
+        self._call = Caller()
+        self._entered: tuple[AsyncExitStack, Place] | None = None
         self.namespace = namespace
         self.ledger = AsyncLedger(self._sync.ledger, self._call)
 
@@ -256,51 +228,61 @@ class AsyncScheduler:
         """
         self._sync._check_process()
         self._sync._check_idle()
+        await self._let_go()  # of the loop that it served until somebody stopped it elsewhere
+        if self._entered is not None:
+            raise LifecycleError("this scheduler still holds the loop that it ran on: stop() it in the task of start()")
         async with AsyncExitStack() as exits:
             await exits.enter_async_context(self._loop.serving())
-            await self._call(self._sync.start)
-            self._exits = exits.pop_all()
+            try:
+                await self._call.to_the_end(self._sync.start)
+            except BaseException:  # it may be this task alone that gave up
+                await self._call.to_the_end(functools.partial(self._sync.stop, drain="0s"))
+                raise
+            self._entered = exits.pop_all(), Place()
 
     async def stop(self, *, drain: Duration = DRAIN) -> int:
-        """See ``Scheduler.stop``; call it in the task that called ``start``."""
-        import anyio
+        """See ``Scheduler.stop``; call it in the task that called ``start``, which alone can let go of a trio loop.
 
-        drain_time(drain)
-        refuse_inside_a_run("stop()")
-        exits, self._exits = self._exits, None
-        try:
-            with anyio.CancelScope(shield=True):  # a host that is being cancelled still gets its drain
-                left = await self._call(self._sync.stop, drain=drain)
-        finally:
-            if exits is not None:
-                await exits.aclose()
-        return left
-
-    async def run(self, *, drain: Duration = DRAIN) -> None:
-        """Run until SIGINT or SIGTERM, then drain; a second signal stops at once.
+        A cancel scope does not shorten the drain; ``asyncio.Task.cancel``, or a Ctrl-C under trio, ends it at once. On
+        trio a coroutine that swallows its cancellation is waited for all the same, as every nursery does.
 
         Raises:
-            LifecycleError: it runs already.
+            LifecycleError: called from inside a run, or by a listener that is a coroutine.
         """
-        import signal
-
-        import anyio
-
         drain_time(drain)
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            await self.start()
-            try:
-                await anext(signals)
-                async with anyio.create_task_group() as group:
-                    group.start_soon(self._drain, drain, group.cancel_scope)
-                    await anext(signals)
-                    await self._call(self._sync.stop, drain="0s")
-            finally:
-                await self.stop(drain=drain)
+        refuse_inside_a_run("stop()")
+        if self._loop.is_running_caller:
+            raise LifecycleError("stop() was called by a listener, which it would wait for: call it in another task")
+        try:
+            stop = functools.partial(self._sync.stop, drain=drain)
+            return await self._call.to_the_end(stop, given_up=self._sync._hurry)
+        finally:
+            await self._let_go()
 
-    async def _drain(self, drain: Duration, scope: Any) -> None:
-        await self._call(self._sync.stop, drain=drain)
-        scope.cancel()
+    async def run(self, *, drain: Duration = DRAIN) -> None:
+        """Run until SIGINT, SIGTERM or ``stop``, then drain; a second signal stops at once.
+
+        Raises:
+            LifecycleError: it runs already, or this is not the main thread, which alone receives signals.
+        """
+        drain_time(drain)
+        alarm = LoopAlarm()
+        ended, self._sync._ended = self._sync._ended, alarm
+        try:
+            with StopSignals(alarm, self._sync._hurry) as signals:
+                await self.start()
+                try:
+                    await alarm.rung()
+                finally:
+                    await self.stop(drain="0s" if signals.is_urgent else drain)
+        finally:
+            self._sync._ended = ended
+
+    async def _let_go(self) -> None:
+        """Leave the loop, if this is where it was entered: what a stop elsewhere leaves to do."""
+        if self._entered is not None and self._entered[1].is_here:
+            (exits, _), self._entered = self._entered, None
+            await exits.aclose()
 
     def health(self) -> Health:
         """See ``Scheduler.health``."""
@@ -328,7 +310,7 @@ class AsyncRunHandle:
 
     __slots__ = ("_call", "_handle")
 
-    def __init__(self, handle: RunHandle, call: _Caller) -> None:
+    def __init__(self, handle: RunHandle, call: Caller) -> None:
         self._handle = handle
         self._call = call
 
@@ -353,32 +335,30 @@ class AsyncRunHandle:
         import anyio
 
         refuse_inside_a_run("result()")
-        ended, call_here = anyio.Event(), _caller_into_this_loop()
-        forget = await self._call(self._handle._call_when_ended, lambda: call_here(ended.set))
+        ended, call_here = anyio.Event(), caller_into_this_loop()
+        is_waiting, undo = True, ExitStack()
+
+        def watch() -> None:
+            forget = self._handle._call_when_ended(lambda: call_here(ended.set))
+            # ``Task.cancel`` may end the wait before this thread has come here.
+            call_here(lambda: undo.callback(forget) if is_waiting else forget())
+
         try:
+            await self._call(watch)
             with anyio.move_on_after(seconds(timeout)):
                 await ended.wait()
         finally:
-            forget()
+            is_waiting = False
+            undo.close()
         if not ended.is_set():
             raise not_ended(await self.run(), timeout)
         return value_of(await self.run())
 
 
-def _caller_into_this_loop() -> Callable[[Callable[[], object]], object]:
-    """What has a callback run on the loop that asks, from any thread, without waiting for it."""
-    trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_run():
-        return cast("Callable[[Callable[[], object]], object]", trio.lowlevel.current_trio_token().run_sync_soon)
-    import asyncio
-
-    return asyncio.get_running_loop().call_soon_threadsafe
-
-
 class AsyncLedger:
     """``Ledger`` with awaitable questions."""
 
-    def __init__(self, ledger: Ledger, call: _Caller) -> None:
+    def __init__(self, ledger: Ledger, call: Caller) -> None:
         self._ledger = ledger
         self._call = call
 
