@@ -263,6 +263,7 @@ class AsyncScheduler:
         """Run until SIGINT, SIGTERM or ``stop``, then drain; a second signal stops at once.
 
         Raises:
+            KeyboardInterrupt: on a third signal.
             LifecycleError: it runs already, or this is not the main thread, which alone receives signals.
         """
         drain_time(drain)
