@@ -18,6 +18,7 @@ from cronkit.clock import SystemClock
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import Change, JobFilter, Reach
 from cronkit.stores.sqlite import SQLiteStore
+from cronkit.stores.sqlite.database import Database, _after_fork, _before_fork
 from cronkit.testing.store_suite.scene import FREE, HOUR, LEASE, NAMESPACE, NOON, REACH, WIDER, Scene, after
 
 EVERYTHING = JobFilter(NAMESPACE)
@@ -296,6 +297,39 @@ def test_a_forked_child_does_not_keep_its_parents_preference_alive(connect: Call
     os.waitpid(child, 0)
     os.close(reader)
     os.close(writer)
+
+
+def test_two_threads_that_fork_at_once_give_back_every_lock(
+    connect: Callable[..., SQLiteStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = connect()
+    store.open()
+
+    def fork() -> None:  # what Python calls: of real forks other libraries may let in one at a time
+        _before_fork()
+        _after_fork()
+
+    second = threading.Thread(target=fork, daemon=True)
+    has_come, first_is_over = threading.Event(), threading.Event()
+    before_fork = Database.before_fork
+
+    def meanwhile(database: Database) -> None:
+        if threading.current_thread() is second:
+            has_come.set()
+            first_is_over.wait(5)
+        before_fork(database)
+        if database is store._database and not second.ident:
+            second.start()
+            has_come.wait(0.1)  # in vain, if it is made to wait before it comes to a database
+
+    monkeypatch.setattr(Database, "before_fork", meanwhile)
+    fork()
+    first_is_over.set()
+    second.join(5)
+
+    for lock in store._database._locks():
+        assert lock.acquire(timeout=1)
+        lock.release()
 
 
 # Claims

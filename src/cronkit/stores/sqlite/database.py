@@ -91,7 +91,8 @@ class Database:
         self._had_file = False
         self._life = 0
         self._seen: tuple[Connection, int] | None = None
-        _databases.add(self)
+        with _forking:
+            _databases.add(self)
 
     # -- transactions -------------------------------------------------------------------------------------------------
 
@@ -369,18 +370,22 @@ class Database:
 
 
 _databases: WeakSet[Database] = WeakSet()
-_paused: list[Database] = []
+_forking = threading.RLock()
+"""Held from before a fork until after it, and by whoever makes a database: of two forks at once, one would give back
+the locks that the other has taken."""
 
 
 def _before_fork() -> None:
+    _forking.acquire()
     for database in list(_databases):
-        _paused.append(database)
         database.before_fork()
 
 
 def _after_fork() -> None:
-    while _paused:
-        _paused.pop().after_fork()
+    for database in list(_databases):
+        database.after_fork()
+    with suppress(RuntimeError):
+        _forking.release()
 
 
 if hasattr(os, "register_at_fork"):
