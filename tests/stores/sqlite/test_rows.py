@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from cronkit.jobs.job import Pause
+from cronkit.jobs.documents import spec_from_text
+from cronkit.jobs.job import JobSpec, Pause
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import Advance, Change, JobFilter, RunFilter
-from cronkit.stores.sqlite import SQLiteStore
+from cronkit.stores.sqlite import SQLiteStore, declarations
 from cronkit.stores.sqlite.declarations import READER
 from cronkit.testing.store_suite.scene import NAMESPACE, NOON, REACH, Scene, after
 
@@ -71,6 +72,41 @@ def test_a_job_that_cannot_be_read_is_shown_with_the_reason_and_the_others_run(
     assert due.keys() == {"good", "job"}
     assert due["job"] == shown["job"] == scene.load("job").unreadable
     scene.start("good")
+
+
+class Reader:
+    """Reads declarations, and runs into an error the first time."""
+
+    def __init__(self, error: Exception) -> None:
+        self.errors = [error]
+
+    def __call__(self, text: str) -> JobSpec:
+        if self.errors:
+            raise self.errors.pop()
+        return spec_from_text(text)
+
+
+def test_what_one_thread_ran_into_when_it_read_a_job_is_not_what_the_next_one_sees(
+    scene: Scene, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.add()
+    store.close()
+    monkeypatch.setattr(declarations, "spec_from_text", Reader(RecursionError("too deep")))
+
+    assert scene.load().unreadable == "too deep"
+    assert [job.unreadable for job in store.due_jobs(NOON, 9, REACH).jobs] == [None]
+
+
+def test_a_job_that_no_memory_is_left_for_is_not_one_that_cannot_be_read(
+    scene: Scene, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.add()
+    store.close()
+    monkeypatch.setattr(declarations, "spec_from_text", Reader(MemoryError()))
+
+    with pytest.raises(MemoryError):
+        store.due_jobs(NOON, 9, REACH)
+    assert [job.unreadable for job in store.due_jobs(NOON, 9, REACH).jobs] == [None]
 
 
 @pytest.mark.parametrize(

@@ -141,9 +141,13 @@ class Declarations:
         for pk, (spec_revision, key, target, executor) in missing.items():
             try:
                 found[pk] = self._parse(texts.get(pk), key, target, executor)
+                self.remember(pk, spec_revision, found[pk])
+            except MemoryError:
+                raise
             except Exception as error:  # whatever is in the row, the others are to run
+                # Not remembered: it may lie with who reads (a stack that is almost full, a signal's exception), and
+                # the engine, which puts a job into quarantine, is to see for itself.
                 found[pk] = Declaration(stand_in(key.id, target, executor), unreadable=f"{error}")
-            self.remember(pk, spec_revision, found[pk])
 
     def _parse(self, texts: tuple[Any, ...] | None, key: JobKey, target: str, executor: str) -> Declaration:
         if texts is None:
