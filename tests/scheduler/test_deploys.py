@@ -18,7 +18,7 @@ from cronkit import (
     Scheduler,
     events,
 )
-from cronkit.stores.protocol import Change
+from cronkit.stores.protocol import Change, Reach
 from tests.scheduler.faces import NOON
 from tests.scheduler.homes import Declare, Home
 
@@ -357,6 +357,20 @@ def test_purge_of_a_job_that_was_not_removed_is_refused(home: Home) -> None:
         with pytest.raises(JobNotFoundError, match=r"no job .* was removed .*remove\(\) it first"):
             scheduler.purge(job_id)
     assert scheduler.get("beat").id == "beat"
+
+
+def test_purge_of_a_removed_job_whose_run_goes_on_is_refused_and_forgets_nothing(home: Home) -> None:
+    scheduler = home.deploy(beat("1h"))
+    run_id = scheduler.trigger("beat").id
+    scheduler._parts.store.renew("node", {}, timedelta(minutes=1), NOON)
+    reach = Reach(scheduler.namespace, scheduler._parts.registry.targets)
+    (claimed,) = scheduler._parts.store.claim((), NOON, "node", {"default": 1}, reach).runs
+    scheduler.remove("beat")
+    with pytest.raises(LifecycleError, match=r"a run of it has not ended: cancel it, or wait"):
+        scheduler.purge("beat")
+
+    assert (claimed.run.id, scheduler.ledger.run(run_id).status) == (run_id, RunStatus.RUNNING)
+    assert [job.id for job in scheduler.jobs(removed=True)] == ["beat"]
 
 
 # -- jobs that code no longer declares --------------------------------------------------------------------------------

@@ -304,11 +304,16 @@ class Scheduler:
         One that code declares comes back with the next ``start``, for its removal is forgotten too.
 
         Raises:
-            JobNotFoundError: no job of that id was removed.
+            JobNotFoundError: no job of that id was removed; LifecycleError: it was, but a run of it has not ended.
         """
         self._apply_declarations(job_id=job_id)
         count = self._parts.store.purge(self.namespace, job_id)
         if not count:
+            row = self._parts.store.load(self.namespace, job_id, removed=True)
+            if row is not None and row.removed_at is not None:
+                raise LifecycleError(
+                    f"job {job_id!r} was removed, but a run of it has not ended: cancel it, or wait until it has"
+                )
             raise JobNotFoundError(f"no job {job_id!r} was removed in namespace {self.namespace!r}: remove() it first")
         return count
 

@@ -217,7 +217,10 @@ class JobTable(Protocol):
         """
 
     def purge(self, namespace: str, job_id: str) -> int:
-        """Forget every removed life of a job, with its history and its ended runs; return how many lives that were."""
+        """Forget every removed life of a job, with its history and its runs; return how many lives that were.
+
+        One with a run that has not ended, or whose thread has not returned, stays as it is.
+        """
 
     def jobs(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> Page[Job]:
         """A page of jobs, ordered by id."""

@@ -163,19 +163,6 @@ def test_purging_forgets_every_removed_life_and_leaves_the_present_one(tmp_path:
     scene.store.close()
 
 
-def test_a_removed_life_whose_run_goes_on_is_purged_when_that_has_ended(tmp_path: Path) -> None:
-    scene = make(tmp_path)
-    scene.add()
-    claimed = scene.start()
-    scene.store.remove(scene.load(), now=scene.now)
-    assert scene.store.purge(NAMESPACE, "job") == 0
-    assert scene.finish(claimed)
-
-    assert scene.store.purge(NAMESPACE, "job") == 1
-    assert scene.store.run(claimed.run.id) is None
-    scene.store.close()
-
-
 @pytest.mark.parametrize("bound", ["since", "until"])
 def test_a_page_bounded_in_time_is_right_across_blocks_of_runs(bound: str, tmp_path: Path) -> None:
     scene = make(tmp_path)

@@ -78,17 +78,18 @@ class Catalogue:
         if len(self.removed) > self._keep_ended:
             del self.removed[next(iter(self.removed))]
 
-    def purge(self, namespace: str, job_id: str) -> list[JobKey]:
-        """Forget the removed lives of a job."""
-        gone = [key for key in self.removed if key[:2] == (namespace, job_id)]
-        for key in gone:
-            del self.removed[key]
-        return gone
+    def removed_lives(self, namespace: str, job_id: str) -> list[JobKey]:
+        """The keys of a job's removed lives."""
+        return [key for key in self.removed if key[:2] == (namespace, job_id)]
 
     def last_removed(self, namespace: str, job_id: str) -> JobRow | None:
         """The row of the last life of a job that was removed."""
-        lives = (row for key, row in self.removed.items() if key[:2] == (namespace, job_id))
-        return max(lives, key=lambda row: row.key.generation, default=None)
+        last = max(self.removed_lives(namespace, job_id), default=None)
+        return None if last is None else self.removed[last]
+
+    def forget(self, removed: JobKey) -> None:
+        """Forget a removed life."""
+        del self.removed[removed]
 
     def note_ended(self, job: JobRow) -> None:
         """A job will not run any more; drop the oldest such jobs beyond the limit."""

@@ -48,12 +48,16 @@ class RunRecords:
         while len(ended) > self._keep:
             self.occurrences.drop(self.by_id.pop(ended.popleft()))
 
-    def forget(self, job: JobKey) -> None:
-        """Drop the ended runs of a job."""
-        for run in [run for run in self.by_id.values() if run.job == job and not (run.status.is_open or run.occupied)]:
+    def forget(self, job: JobKey) -> bool:
+        """Drop the runs of a job; none, and False, if one has not ended or its thread has not returned."""
+        runs = [run for run in self.by_id.values() if run.job == job]
+        if any(run.status.is_open or run.occupied for run in runs):
+            return False
+        for run in runs:
             self._ended.remove(run.id)
             del self.by_id[run.id]
             self.occurrences.drop(run)
+        return True
 
     def rename(self, job: JobKey, renamed: JobKey) -> None:
         """Let a job's runs go by its other id."""

@@ -135,9 +135,10 @@ class MemoryStore:
     def purge(self, namespace: str, job_id: str) -> int:
         """See ``JobTable``."""
         with self._lock:
-            gone = self._catalogue.purge(namespace, job_id)
+            removed = self._catalogue.removed_lives(namespace, job_id)
+            gone = [key for key in removed if self._records.forget(key)]
             for key in gone:
-                self._records.forget(key)
+                self._catalogue.forget(key)
         return len(gone)
 
     def jobs(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> Page[Job]:

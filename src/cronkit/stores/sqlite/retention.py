@@ -28,10 +28,11 @@ NEWEST = "SELECT ifnull(max(sequence), 0) FROM runs"
 DELETE_RUNS = "DELETE FROM runs WHERE sequence IN (SELECT value FROM json_each(?))"
 DELETE_SPANS = "DELETE FROM spans WHERE block < (SELECT min(sequence) / ? FROM runs)"
 
-REMOVED_LIVES = "SELECT pk FROM jobs WHERE namespace = ? AND id = ? AND removed_at IS NOT NULL"
+FINISHED_LIVES = """
+SELECT pk FROM jobs WHERE namespace = ? AND id = ? AND removed_at IS NOT NULL
+AND NOT EXISTS (SELECT 1 FROM runs WHERE job = jobs.pk AND place IS NOT NULL)"""
 ENDED_OF_JOB = """
 SELECT sequence FROM runs WHERE job = ? AND status = ? AND status <> 'running' AND occupied = 0 LIMIT ?"""
-IS_OPEN = "SELECT 1 FROM runs WHERE job = ? AND place IS NOT NULL LIMIT 1"
 PURGE = ("DELETE FROM jobs WHERE pk = ?", "DELETE FROM specs WHERE job = ?", "DELETE FROM revisions WHERE job = ?")
 
 
@@ -70,21 +71,20 @@ class SQLiteRetention:
         return sorted(gone)[:limit]
 
     def purge(self, namespace: str, job_id: str) -> int:
-        """See ``JobTable``. A life whose last run has not ended stays until it has."""
+        """See ``JobTable``."""
         with self._database.read() as connection:
-            lives = [pk for (pk,) in connection.execute(REMOVED_LIVES, (namespace, job_id))]
-        return sum(self._purge(pk) for pk in lives)
+            lives = [pk for (pk,) in connection.execute(FINISHED_LIVES, (namespace, job_id))]
+        for pk in lives:
+            self._purge(pk)
+        return len(lives)
 
-    def _purge(self, pk: int) -> bool:
+    def _purge(self, pk: int) -> None:
         for status in TERMINAL:
             while self._purge_slice(pk, status._value_) == SLICE:
                 pass
         with self._database.write() as connection:
-            if connection.execute(IS_OPEN, (pk,)).fetchone():
-                return False
             for statement in PURGE:
                 connection.execute(statement, (pk,))
-        return True
 
     def _purge_slice(self, pk: int, status: str) -> int:
         with self._database.write() as connection:

@@ -148,7 +148,7 @@ class SQLiteStore:
         return self._jobs.remove(job, births, now)
 
     def purge(self, namespace: str, job_id: str) -> int:
-        """See ``JobTable``. A life whose last run has not ended stays until it has."""
+        """See ``JobTable``."""
         return self._retention.purge(namespace, job_id)
 
     def jobs(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> Page[Job]:

@@ -254,14 +254,30 @@ class RemovedSuite(StoreFixtures):
         assert store.purge(NAMESPACE, "never") == 0
         assert found(store, EVERY) == ["job"]
 
-    def test_purging_leaves_a_run_that_still_runs(self, scene: Scene, store: JobStore) -> None:
+    def test_a_removed_life_is_purged_once_all_its_runs_have_ended(self, scene: Scene, store: JobStore) -> None:
+        scene.add()
+        ended = scene.start()
+        scene.finish(ended)
+        claimed = scene.start()
+        remove(scene)
+
+        assert store.purge(NAMESPACE, "job") == 0
+        assert scene.status(ended.run.id) is RunStatus.SUCCEEDED
+        assert store.load(NAMESPACE, "job", removed=True) is not None
+        assert scene.finish(claimed)
+        assert store.purge(NAMESPACE, "job") == 1
+        assert store.load(NAMESPACE, "job", removed=True) is None
+        assert store.counts(NAMESPACE) == {}
+
+    def test_a_removed_life_is_purged_once_its_threads_have_returned(self, scene: Scene, store: JobStore) -> None:
         scene.add()
         claimed = scene.start()
         remove(scene)
-        store.purge(NAMESPACE, "job")
+        scene.finish(claimed, RunStatus.TIMED_OUT, occupied=True)
 
-        assert scene.status(claimed.run.id) is RunStatus.RUNNING
-        assert scene.finish(claimed)
+        assert store.purge(NAMESPACE, "job") == 0
+        store.vacate([claimed.run.id])
+        assert store.purge(NAMESPACE, "job") == 1
 
     def test_jobs_are_found_by_owner(self, scene: Scene, store: JobStore) -> None:
         self._add_owned(scene, "a", "ops")
