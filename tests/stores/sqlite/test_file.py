@@ -1,10 +1,12 @@
 """The file: which are opened, which are refused, and what happens when it changes under a store."""
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -265,6 +267,34 @@ def test_a_file_that_was_replaced_is_noticed_before_anything_is_written_and_the_
         scene.add("lost")
     assert store.load(NAMESPACE, "job") is None
     assert scene.load("in the other").key.id == "in the other"
+
+
+def test_a_connection_made_while_the_file_is_replaced_is_not_taken_for_one_of_the_new_file(
+    path: Path, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(store)
+    scene.add()
+    store.close()
+    shutil.copy(path, path.with_name("copy.db"))
+    store.jobs(EVERYTHING, limit=1, cursor=None)
+    database = store._database
+    database._writer.close()
+    connect, stale = database._connect, []
+
+    def meanwhile(cache: int | None = None) -> Any:
+        stale.append(made := connect(cache))
+        path.with_name("copy.db").replace(path)
+        monkeypatch.undo()
+        with pytest.raises(StoreUnavailableError, match="replaced"):
+            store.counts(NAMESPACE)  # somebody who reads has noticed it
+        return made
+
+    monkeypatch.setattr(database, "_connect", meanwhile)
+    with pytest.raises(StoreUnavailableError, match="replaced"):
+        scene.add("perhaps lost")
+    scene.add("another")
+
+    assert database._writer.connection not in (None, stale[0][0])
 
 
 def test_a_file_that_was_deleted_is_not_silently_begun_anew(path: Path, store: SQLiteStore) -> None:

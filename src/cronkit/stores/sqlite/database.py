@@ -47,12 +47,13 @@ Connection = sqlite3.Connection
 
 
 class Lane:
-    """One connection, and the lock under which it is used."""
+    """One connection, the lock under which it is used, and the file that it is of."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.connection: Connection | None = None
         self.life = 0
+        self.identity: Identity | None = None
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -143,7 +144,6 @@ class Database:
     @contextmanager
     def _transaction(self, lane: Lane) -> Iterator[Connection]:
         connection = self._connected(lane)
-        identity = self._identity
         try:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
@@ -151,7 +151,7 @@ class Database:
         except BaseException as error:
             self._roll_back(lane, connection)
             self._raise(error, lane)
-        self._check_file(identity)
+        self._check_file(lane.identity)
 
     def _roll_back(self, lane: Lane, connection: Connection) -> None:
         try:
@@ -177,8 +177,9 @@ class Database:
         if lane.life != self._life:
             lane.close()
         if lane.connection is None:
-            lane.connection = self._connect(CACHE if lane is self._writer else None)
-            lane.life = self._life
+            life = self._life  # before: should it end meanwhile, the connection ends with it
+            lane.connection, lane.identity = self._connect(CACHE if lane is self._writer else None)
+            lane.life = life
         return lane.connection
 
     def _check_file(self, identity: Identity | None) -> None:
@@ -196,7 +197,8 @@ class Database:
         with self._writer.lock:
             self._connected(self._writer)
 
-    def _connect(self, cache: int | None = None) -> Connection:
+    def _connect(self, cache: int | None = None) -> tuple[Connection, Identity | None]:
+        """A connection, and the file that it is of."""
         with self._opening:
             before = self._identity
             if before is None:
@@ -221,7 +223,7 @@ class Database:
             except BaseException as error:
                 connection.close()
                 self._raise(error)
-            return connection
+            return connection, before or identify(self.path)
 
     def _refuse_unusable(self) -> None:
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
@@ -278,7 +280,7 @@ class Database:
         with self._lending:
             self._lent.add(ref(loan, self._lent.discard))
         loan.life = self._life
-        loan.connection = self._idle(loan.life) or self._connect()
+        loan.connection = self._idle(loan.life) or self._connect()[0]
         return loan.connection
 
     def _idle(self, life: int | None) -> Connection | None:
