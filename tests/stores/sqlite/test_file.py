@@ -417,6 +417,18 @@ def test_a_transaction_that_fails_leaves_nothing(store: SQLiteStore) -> None:
     assert scene.load().snapshot() == row.snapshot()
 
 
+def test_a_write_that_was_cut_off_and_never_ended_is_rolled_back_by_its_threads_next(store: SQLiteStore) -> None:
+    scene = Scene(store)
+    scene.add()
+    cut_off = store._database.write()
+    cut_off.__enter__().execute("DELETE FROM jobs")
+    scene.add("another")
+
+    assert {job.id for job in store.jobs(EVERYTHING, limit=9, cursor=None)} == {"job", "another"}
+    del cut_off
+    scene.add("a third")
+
+
 # URLs
 
 

@@ -145,6 +145,8 @@ class Database:
     def _transaction(self, lane: Lane) -> Iterator[Connection]:
         connection = self._connected(lane)
         try:
+            if connection.in_transaction:  # of this thread: a signal's exception cut it off, and its traceback is kept
+                connection.execute("ROLLBACK")
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
