@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cronkit import ConfigurationError, Cron, Every, Manual, RunStatus, Scheduler, events
+from cronkit.jobs.job import JobRow
 from tests.scheduler.faces import NOON
 from tests.scheduler.homes import Declare, Home
 from tests.scheduler.test_deploys import heard
@@ -234,6 +235,26 @@ def test_an_older_version_takes_a_renamed_job_back_rather_than_to_add_a_second(h
     assert [job.id for job in newer.jobs()] == ["new"]
     assert newer.get("new").next_run_at == NOON
     assert newer.history("new")[0].action == "added"
+
+
+def test_workers_of_an_older_version_that_start_at_once_take_a_renamed_job_back_together(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.deploy(declared("old")).pause("old")
+    home.deploy(declared("new", "1h", "old"))
+    first, second = home.scheduler(declared("old")), home.scheduler(declared("old"))
+    found = second._deployment._finder.find_all(second._parts.declarations.all)
+    store = first._parts.store
+    rename = store.rename
+
+    def rename_late(job: JobRow, job_id: str) -> bool:
+        monkeypatch.setattr(store, "rename", rename)
+        second._deployment._carry_out(found)
+        return rename(job, job_id)
+
+    monkeypatch.setattr(store, "rename", rename_late)
+    first.apply()
+    assert [(job.id, job.pause is not None) for job in first.jobs()] == [("old", True)]
 
 
 def test_a_version_of_long_ago_finds_a_job_that_was_renamed_twice(home: Home) -> None:

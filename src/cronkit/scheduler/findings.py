@@ -72,14 +72,19 @@ class Finder:
 
     def find_all(self, declarations: Iterable[Declaration]) -> list[Finding]:
         """What each of the declarations means, in their order."""
-        findings = [self.find(each) for each in declarations]
+        findings = [self._find_by_id(each) for each in declarations]
         if not any(each.fate is Fate.ADD for each in findings):
             return findings
         former = self._former_ids()
         return [self._find_former(each, former) if each.fate is Fate.ADD else each for each in findings]
 
     def find(self, declaration: Declaration) -> Finding:
-        """What a declaration means."""
+        """What one declaration means."""
+        (finding,) = self.find_all([declaration])
+        return finding
+
+    def _find_by_id(self, declaration: Declaration) -> Finding:
+        """A declaration whose id, or an alias of it, is in the store."""
         row = self._load(declaration.spec.id)
         if row is None or self._may_return(row):
             return self._find_alias(declaration)
