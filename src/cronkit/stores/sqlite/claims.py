@@ -18,6 +18,7 @@ from cronkit.stores.sqlite.declarations import READER, Declaration, Declarations
 from cronkit.stores.sqlite.gates import come_forward, read_gates
 from cronkit.stores.sqlite.job_writes import revision_texts, write_revisions
 from cronkit.stores.sqlite.moments import maybe_micros, to_micros
+from cronkit.stores.sqlite.reach import PASSED_OVER, within_reach
 from cronkit.stores.sqlite.run_rows import RUNS_BY_SEQUENCE, plain_text, read_kwargs, read_run, stand_in_run
 
 QUEUED, RUNNING = RunStatus.QUEUED, RunStatus.RUNNING
@@ -33,9 +34,13 @@ QUARANTINE = "UPDATE jobs SET revision = revision + 1, quarantine = ?, quarantin
 READY = """
 SELECT due_at, sequence, namespace, target FROM runs
 WHERE ready = 1 AND executor = ? AND due_at <= ? ORDER BY due_at LIMIT ?"""
-READY_OF_TARGET = """
-SELECT due_at, sequence FROM runs
-WHERE ready = 1 AND executor = ? AND namespace = ? AND target = ? AND due_at <= ? ORDER BY due_at LIMIT ?"""
+READY_OF_TARGETS = """
+SELECT due_at, sequence FROM json_each(?) AS known CROSS JOIN runs AS r WHERE r.sequence IN (
+    SELECT sequence FROM runs
+    WHERE ready = 1 AND executor = ? AND namespace = ? AND target = known.value AND due_at <= ? ORDER BY due_at LIMIT ?
+)"""
+PLACE_OF_READY = itemgetter(2, 3)
+"""The namespace and the target of a row of ``READY``."""
 SPECS_OF_RUNS = """
 SELECT DISTINCT j.pk, j.spec_revision, j.namespace, j.id, j.target, j.executor
 FROM json_each(?) AS wanted CROSS JOIN runs AS r CROSS JOIN jobs AS j
@@ -241,15 +246,10 @@ class Claimant:
 
 def ready_runs(connection: Connection, executor: str, horizon: int, limit: int, reach: Reach) -> list[tuple[int, int]]:
     """The due time and sequence of up to ``limit`` waiting runs that may start, those due longest first."""
-    found: list[tuple[int, int]] = []
-    for due, sequence, namespace, target in connection.execute(READY, (executor, horizon, limit)):
-        if target not in reach.targets or namespace != reach.namespace:
-            break
-        found.append((due, sequence))
-    else:
-        return found
-    # Some that no node like this one can run may be due for ever: from here on each target is asked for by itself.
-    found = []
-    for target in reach.targets:
-        found += connection.execute(READY_OF_TARGET, (executor, reach.namespace, target, horizon, limit))
-    return sorted(found)[:limit]
+    rows = connection.execute(READY, (executor, horizon, limit + PASSED_OVER))
+    found = within_reach(rows, PLACE_OF_READY, limit, reach)
+    if found is not None:
+        return [(row[0], row[1]) for row in found]
+    known = json.dumps(list(reach.targets))
+    ready = connection.execute(READY_OF_TARGETS, (known, executor, reach.namespace, horizon, limit)).fetchall()
+    return sorted(ready)[:limit]

@@ -5,6 +5,7 @@ import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import itemgetter
 
 from cronkit.clock import utc_now
 from cronkit.jobs.codec import encode_value
@@ -20,6 +21,7 @@ from cronkit.stores.sqlite.dispatcher import Dispatcher
 from cronkit.stores.sqlite.gates import read_gates
 from cronkit.stores.sqlite.job_rows import COLUMNS, Row, read_jobs
 from cronkit.stores.sqlite.moments import EARLIEST, LATEST, from_micros, to_micros
+from cronkit.stores.sqlite.reach import PASSED_OVER, within_reach
 from cronkit.stores.sqlite.run_rows import RUN, read_run, stand_in_run
 
 logger = logging.getLogger("cronkit.stores")
@@ -27,14 +29,17 @@ logger = logging.getLogger("cronkit.stores")
 DUE = f"""
 SELECT {COLUMNS} FROM jobs
 WHERE next_due <= ? AND next_due IS NOT NULL AND removed_at IS NULL AND quarantine IS NULL ORDER BY next_due LIMIT ?"""
-DUE_OF_TARGET = f"""
-SELECT {COLUMNS} FROM jobs
-WHERE namespace = ? AND target = ? AND next_due <= ? AND removed_at IS NULL AND quarantine IS NULL
-ORDER BY next_due LIMIT ?"""
+DUE_OF_TARGETS = """
+SELECT next_due, pk FROM json_each(?) AS known CROSS JOIN jobs AS j WHERE j.pk IN (
+    SELECT pk FROM jobs
+    WHERE namespace = ? AND target = known.value AND next_due <= ? AND removed_at IS NULL AND quarantine IS NULL
+    ORDER BY next_due LIMIT ?
+)"""
+JOBS = f"SELECT {COLUMNS} FROM jobs WHERE pk IN (SELECT value FROM json_each(?))"
 FIRST_DUE = f"""
 SELECT next_due, namespace, target FROM jobs
 WHERE next_due IS NOT NULL AND next_due <= {LATEST} AND removed_at IS NULL AND quarantine IS NULL
-ORDER BY next_due LIMIT 1"""
+ORDER BY next_due LIMIT {1 + PASSED_OVER}"""
 FIRST_DUE_OF_TARGETS = f"""
 SELECT min((
     SELECT next_due FROM jobs
@@ -43,14 +48,16 @@ SELECT min((
 )) FROM json_each(?) AS known"""
 FIRST_READY = f"""
 SELECT due_at, namespace, target FROM runs
-WHERE ready = 1 AND executor = ? AND due_at <= {LATEST} ORDER BY due_at LIMIT 1"""
+WHERE ready = 1 AND executor = ? AND due_at <= {LATEST} ORDER BY due_at LIMIT {1 + PASSED_OVER}"""
 FIRST_READY_OF_TARGETS = f"""
 SELECT min((
     SELECT due_at FROM runs
     WHERE ready = 1 AND executor = ? AND namespace = ? AND target = known.value AND due_at <= {LATEST}
     ORDER BY due_at LIMIT 1
 )) FROM json_each(?) AS known"""
-NAMESPACE_COLUMN, TARGET_COLUMN, NEXT_DUE_COLUMN = 1, 5, 11
+PLACE_OF_JOB, PLACE_OF_FIRST = itemgetter(1, 5), itemgetter(1, 2)
+"""The namespace and the target of a row of ``COLUMNS``, and of one of the first."""
+BY_NEXT_DUE = itemgetter(11, 0)
 
 
 class SQLiteQueue:
@@ -80,18 +87,14 @@ class SQLiteQueue:
             return Due(at, read_jobs(connection, self._declarations, rows))
 
     def _due_rows(self, connection: Connection, horizon: int, limit: int, reach: Reach) -> list[Row]:
-        found: list[Row] = []
-        for row in connection.execute(DUE, (horizon, limit)):
-            if row[TARGET_COLUMN] not in reach.targets or row[NAMESPACE_COLUMN] != reach.namespace:
-                break
-            found.append(row)
-        else:
-            return found
-        # Some that no node like this one can run may be due for ever: from here on each target is asked for by itself.
-        found = []
-        for target in reach.targets:
-            found += connection.execute(DUE_OF_TARGET, (reach.namespace, target, horizon, limit))
-        return sorted(found, key=lambda row: (row[NEXT_DUE_COLUMN], row[0]))[:limit]
+        rows = connection.execute(DUE, (horizon, limit + PASSED_OVER))
+        found = within_reach(rows, PLACE_OF_JOB, limit, reach)
+        if found is None:
+            known = json.dumps(list(reach.targets))
+            due = connection.execute(DUE_OF_TARGETS, (known, reach.namespace, horizon, limit)).fetchall()
+            pks = [pk for _, pk in sorted(due)[:limit]]
+            found = sorted(connection.execute(JOBS, (json.dumps(pks),)), key=BY_NEXT_DUE)
+        return found
 
     def next_wake(self, free: Mapping[str, int], reach: Reach) -> datetime | None:
         """See ``RunQueue``."""
@@ -104,12 +107,11 @@ class SQLiteQueue:
         return None if first is None else from_micros(max(int(first), EARLIEST)) + self._behind(reach)
 
     def _first(self, connection: Connection, reach: Reach, of_any: str, of_known: str, *values: str) -> int | None:
-        row = connection.execute(of_any, values).fetchone()
-        if row is None or (row[1] == reach.namespace and row[2] in reach.targets):
-            return None if row is None else int(row[0])
-        known = json.dumps(list(reach.targets))
-        (first,) = connection.execute(of_known, (*values, reach.namespace, known)).fetchone()
-        return first if first is None else int(first)
+        found = within_reach(connection.execute(of_any, values), PLACE_OF_FIRST, 1, reach)
+        if found is None:
+            known = json.dumps(list(reach.targets))
+            found = connection.execute(of_known, (*values, reach.namespace, known)).fetchall()
+        return int(found[0][0]) if found and found[0][0] is not None else None
 
     def _behind(self, reach: Reach) -> timedelta:
         return self._dispatcher.behind(reach.namespace) if reach.targets else timedelta()
