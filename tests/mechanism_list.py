@@ -269,7 +269,7 @@ MECHANISMS = (
         "lease",
         "a node holds its lease without renewing it in the store",
         "engine/lease.py",
-        "        lost = self._store.renew(self.node, fences, self.length, now)\n",
+        "        lost = self._store.renew(node, fences, self.length, now)\n",
         "        lost: frozenset[str] = frozenset()\n",
         "engine/test_lease.py::test_a_run_that_another_node_took_over_is_stopped_here",
     ),
@@ -296,6 +296,14 @@ MECHANISMS = (
         "        for attempt in attempts:\n            self._cancel(attempt, LEASE_LOST)\n",
         "",
         "engine/test_lease.py::test_a_node_that_cannot_renew_stops_its_runs_at_once",
+    ),
+    Mechanism(
+        "self-stop: the end of the lease is seen beside its renewal",
+        "nobody looks",
+        "engine/lease.py",
+        "                self._on_end()\n",
+        "                pass\n",
+        "engine/test_lease.py::test_a_node_whose_renewal_hangs_stops_its_runs",
     ),
     Mechanism(
         "self-stop: another name after a loss",

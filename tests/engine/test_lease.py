@@ -18,8 +18,10 @@ from cronkit.jobs.status import RunStatus
 from cronkit.stores import MemoryStore
 from cronkit.stores.protocol import Claim, Reach
 from tests.engine.bench import Bench
+from tests.scheduler.faces import HandClock
 
 LEASE = timedelta(seconds=30)
+PATIENCE = 10
 REACH = Reach("default", {"target"})
 
 
@@ -273,3 +275,67 @@ def test_a_renewal_that_hangs_does_not_keep_the_lease_from_being_stopped(monkeyp
     thread.stop()
     assert not has_returned.is_set()
     goes_on.set()
+
+
+def test_a_renewal_that_outlasts_its_lease_renews_nothing_and_loses_nothing_twice() -> None:
+    class Slow(MemoryStore):
+        during: Callable[[], None] = staticmethod(lambda: None)
+
+        def renew(self, *args: Any) -> frozenset[str]:
+            lost = super().renew(*args)
+            self.during()
+            return lost
+
+    store = Slow()
+    bench = Bench(cancels=True, store=store)
+    bench.add("now")
+    bench.step()
+    store.during = bench.engine.give_up_lease
+    assert bench.engine.lease.renew() == []
+    assert not bench.engine.lease.is_held
+    store.during = lambda: None
+    bench.step()
+    assert [event.run_ids for event in bench.events if isinstance(event, LeaseLost)] == [(bench.run.id,)]
+
+
+class Nodding(MemoryStore):
+    """Renews once, and then not before ``wakes`` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wakes, self.has_renewed = threading.Event(), threading.Event()
+        self.is_first = True
+
+    def renew(self, *args: Any) -> frozenset[str]:
+        is_first, self.is_first = self.is_first, False
+        if not is_first:
+            assert self.wakes.wait(PATIENCE)
+        lost = super().renew(*args)
+        if not is_first:
+            self.has_renewed.set()
+        return lost
+
+
+def test_a_node_whose_renewal_hangs_stops_its_runs() -> None:
+    store, ended = Nodding(), threading.Event()
+    lease = Lease(store, SystemClock(), "node", timedelta(milliseconds=100), {})
+    lease.renew()
+    thread = LeaseThread(lease, timedelta(milliseconds=1), lambda lost: None, ended.set)
+    thread.start()
+    assert ended.wait(PATIENCE)
+    store.wakes.set()
+    thread.stop()
+
+
+def test_a_node_that_was_stopped_past_its_lease_keeps_what_nobody_has_taken() -> None:
+    store, clock = Nodding(), HandClock()
+    ends: list[str] = []
+    lease = Lease(store, clock, "node", LEASE, {})
+    lease.renew()
+    clock.advance(seconds=30)
+    thread = LeaseThread(lease, timedelta(milliseconds=10), lambda lost: None, lambda: ends.append("ended"))
+    store.wakes.set()
+    thread.start()
+    assert store.has_renewed.wait(PATIENCE)
+    thread.stop()
+    assert (lease.is_held, ends) == (True, [])

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from cronkit.clock import Alarm, Clock
+from cronkit.clock import Clock
 from cronkit.jobs.attempt import Attempt
 from cronkit.stores.protocol import JobStore
 
@@ -35,28 +35,42 @@ class Lease:
         self._in_flight = in_flight
         self._former: dict[str, list[Attempt]] = {}
         self._ends_at: float | None = None
+        self._changing = threading.Lock()
 
     @property
     def is_held(self) -> bool:
         """Whether no other node may take this one's runs yet."""
-        return self._ends_at is not None and self._clock.monotonic() < self._ends_at
+        left = self.left
+        return left is not None and left > 0
 
     @property
     def has_ended(self) -> bool:
         """Whether it was held and could not be renewed in time."""
-        return self._ends_at is not None and not self.is_held
+        left = self.left
+        return left is not None and left <= 0
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until it ends, less than none once it has ended; None while there is none."""
+        ends_at = self._ends_at
+        return None if ends_at is None else ends_at - self._clock.monotonic()
 
     def renew(self) -> list[Attempt]:
         """Hold it anew; return the attempts whose runs other nodes have taken over.
 
+        One that is given up meanwhile is not renewed any more, and loses nothing twice.
+
         Raises:
             StoreUnavailableError: the store is away.
         """
-        held = self._held()
+        node, held = self.node, self._held()
         begun, now = self._clock.monotonic(), self._clock.now()
         fences = {run_id: attempt.fence for run_id, attempt in held.items()}
-        lost = self._store.renew(self.node, fences, self.length, now)
-        self._ends_at = begun + SAFE * self.length.total_seconds()
+        lost = self._store.renew(node, fences, self.length, now)
+        with self._changing:
+            if node != self.node:
+                return []
+            self._ends_at = begun + SAFE * self.length.total_seconds()
         self._renew_former(now)
         return [held[run_id] for run_id in lost]
 
@@ -74,15 +88,16 @@ class Lease:
     def give_up(self) -> list[Attempt]:
         """The lease has ended: what ran under it is lost. The node goes on under another name, so that nobody, nor
         itself, takes these runs for held ones; return their attempts."""
-        lost = list(self._held().values())
-        for attempt in lost:
-            attempt.is_lost = True
-        if lost:
-            self._former[self.node] = lost
-        self._losses += 1
-        self.node = f"{self._name}+{self._losses}"
-        self._ends_at = None
-        return lost
+        with self._changing:
+            lost = list(self._held().values())
+            for attempt in lost:
+                attempt.is_lost = True
+            if lost:
+                self._former[self.node] = lost
+            self._losses += 1
+            self.node = f"{self._name}+{self._losses}"
+            self._ends_at = None
+            return lost
 
     def _held(self) -> Mapping[str, Attempt]:
         in_flight = self._in_flight.copy()  # at once: the engine's thread changes it
@@ -90,7 +105,8 @@ class Lease:
 
 
 class LeaseThread:
-    """Renews a lease in a thread of its own, so that a long step cannot let it end."""
+    """Renews a lease in a thread of its own, so that a long step cannot let it end, and sees in another one that it
+    ends, so that a renewal cannot that hangs."""
 
     def __init__(
         self,
@@ -101,30 +117,31 @@ class LeaseThread:
     ) -> None:
         self._lease = lease
         self._renew_every = renew_every.total_seconds()
-        self._retry_every = min(self._renew_every, lease.length.total_seconds() / RETRIES)
+        self._moment = lease.length.total_seconds() / RETRIES
+        self._retry_every = min(self._renew_every, self._moment)
         self._on_loss = on_loss
         self._on_end = on_end
-        self._alarm = Alarm()
-        self._is_stopping = False
-        self._thread = threading.Thread(target=self._run, name="cronkit-lease", daemon=True)
+        self._is_over = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._renew, name="cronkit-lease", daemon=True),
+            threading.Thread(target=self._guard, name="cronkit-lease-guard", daemon=True),
+        ]
 
     def start(self) -> None:
         """Begin; the engine's first step takes the lease."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """Renew no more, and wait until the thread has ended, or is taken to hang."""
-        self._is_stopping = True
-        self._alarm.ring()
-        if self._thread.ident is not None:
-            self._thread.join(LAST_RENEWAL)
+        """Renew no more, and wait until the threads have ended, or the first is taken to hang."""
+        self._is_over.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(LAST_RENEWAL)
 
-    def _run(self) -> None:
+    def _renew(self) -> None:
         seconds, is_told = self._renew_every, False
-        while True:
-            self._alarm.wait(seconds)
-            if self._is_stopping:
-                return
+        while not self._is_over.wait(seconds):
             try:
                 lost = self._lease.renew()
                 seconds, is_told = self._renew_every, False
@@ -134,5 +151,11 @@ class LeaseThread:
                 if not is_told:
                     logger.warning("the lease of node %s cannot be renewed: %s", self._lease.node, error)
                 seconds, is_told = self._retry_every, True
-                if self._lease.has_ended:
-                    self._on_end()
+
+    def _guard(self) -> None:
+        lease, is_over = self._lease, self._is_over
+        while not is_over.wait(lease.left or self._moment):
+            # Looked at twice: a process that was stopped and goes on has a moment to renew what nobody has taken yet.
+            if lease.has_ended and not is_over.wait(self._moment) and lease.has_ended:
+                logger.warning("node %s could not renew its lease in time: what it runs is stopped", lease.node)
+                self._on_end()
