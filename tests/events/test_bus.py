@@ -454,6 +454,31 @@ def test_a_coroutine_listener_runs_on_the_loop_it_was_given(bus: EventBus, loop:
     assert loops == [loop]
 
 
+def test_a_coroutine_listener_registered_again_still_hears_events_one_after_the_other(
+    bus: EventBus, loop: asyncio.AbstractEventLoop
+) -> None:
+    go_on, heard = asyncio.Event(), threading.Semaphore(0)
+    steps: list[tuple[str, str]] = []
+
+    async def listen(event: Event) -> None:
+        steps.append(("begin", type(event).__name__))
+        await go_on.wait()
+        steps.append(("end", type(event).__name__))
+
+    bus.on(SchedulerStarted)(listen)
+    bus.on(SchedulerStarted, StoreRecovered)(lambda event: heard.release())
+    bus.publish(STARTED)
+    assert heard.acquire(timeout=PATIENCE)
+    bus.on(StoreRecovered)(listen)
+    bus.on(StoreRecovered)(lambda event: heard.release())
+    bus.publish(RECOVERED)
+    assert heard.acquire(timeout=PATIENCE)
+    assert heard.acquire(timeout=PATIENCE)
+    loop.call_soon_threadsafe(go_on.set)
+    assert bus.drain(PATIENTLY)
+    assert steps == [(step, name) for name in ("SchedulerStarted", "StoreRecovered") for step in ("begin", "end")]
+
+
 def test_a_coroutine_listener_that_waits_holds_up_no_other(bus: EventBus, loop: asyncio.AbstractEventLoop) -> None:
     go_on, heard = asyncio.Event(), threading.Semaphore(0)
 

@@ -72,11 +72,13 @@ class EventBus:
             if not callable(listener):
                 raise ConfigurationError(f"{listener!r} cannot listen: give a function that takes one event")
             with self._lock:
-                others = [known for known in self._subscriptions if known.listener != listener]
-                before = [kind for known in self._subscriptions if known.listener == listener for kind in known.types]
-                wanted = *before, *types
-                fresh = Subscription(listener, wanted, self._capacity, self._listener_failed, self._lose)
-                self._subscriptions = (*others, fresh)
+                for known in self._subscriptions:
+                    if known.listener == listener:  # what it is still to hear goes before what it hears from now on
+                        known.types = *known.types, *types
+                        break
+                else:
+                    fresh = Subscription(listener, types, self._capacity, self._listener_failed, self._lose)
+                    self._subscriptions = (*self._subscriptions, fresh)
                 self._routes = {}
             return listener
 
