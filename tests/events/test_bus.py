@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Coroutine, Iterator
 from datetime import UTC, datetime, timedelta
@@ -694,3 +697,38 @@ def test_a_failing_listener_inline_is_reported_in_order() -> None:
     bus.publish_all([STARTED, RECOVERED])
 
     assert [type(event) for event in events] == [SchedulerStarted, StoreRecovered, ListenerFailed]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_child_leaves_it_to_its_parent_to_bring_what_was_published_before() -> None:
+    script = """
+import os, threading
+from datetime import UTC, datetime, timedelta
+from cronkit.events import EventBus, SchedulerStopped
+bus, called, go_on = EventBus(), threading.Event(), threading.Event()
+
+@bus.on(SchedulerStopped)
+def tell(event):
+    called.set()
+    go_on.wait(10)
+    os.write(1, b"%d\\n" % event.left_running)
+
+def publish(number):
+    bus.publish(SchedulerStopped(at=datetime.now(UTC), left_running=number))
+
+for number in (1, 2):
+    publish(number)
+called.wait(10)
+child = os.fork()
+if child:
+    os.waitpid(child, 0)
+else:
+    publish(3)
+go_on.set()
+bus.drain(timedelta(seconds=10))
+os._exit(0)
+"""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+
+    assert done.stdout.split() == ["3", "1", "2"]

@@ -1,12 +1,14 @@
 """Brings events to those who listen for them, off the thread that they happened in."""
 
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from traceback import TracebackException
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from cronkit.clock import Alarm, SystemClock, wait_for
 from cronkit.errors import ConfigurationError
@@ -55,6 +57,7 @@ class EventBus:
         self._closing = False
         self._delivering = False
         self._napping = False
+        _buses.add(self)
 
     # -- listening ----------------------------------------------------------------------------------------------------
 
@@ -282,6 +285,21 @@ class EventBus:
         details = TracebackException.from_exception(error)
         info = ErrorInfo(type=type(error).__qualname__, message=str(details), traceback="".join(details.format()))
         self.publish(ListenerFailed(at=event.at, listener=subscription.name, event_type=kind, error=info))
+
+
+_buses: WeakSet[EventBus] = WeakSet()
+
+
+def _leave_to_parent() -> None:
+    """Drop what a forked child has inherited: it is for the parent to bring, whose thread may have held the lock."""
+    for bus in list(_buses):
+        bus._lock = threading.Lock()
+        bus._queue.clear()
+        bus._untold = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _is_event_class(kind: object) -> bool:
