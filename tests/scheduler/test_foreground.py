@@ -202,6 +202,32 @@ def test_a_second_interrupt_of_the_host_that_holds_the_scheduler_stops_at_once(f
         assert program.ends() == 0
 
 
+def test_what_another_signals_handler_raises_ends_the_run_and_passes() -> None:
+    program = """
+        import signal
+        import cronkit
+
+        class Reload(Exception):
+            pass
+
+        def reload(*_):
+            raise Reload
+
+        signal.signal(signal.SIGHUP, reload)
+        scheduler = cronkit.Scheduler()
+        scheduler.job("now", id="work")(lambda: print("started", flush=True))
+        try:
+            scheduler.run()
+        except Reload:
+            print("reload", scheduler.is_running, flush=True)
+    """
+    with running(program) as started:
+        started.says("started")
+        started.signal(signal.SIGHUP)
+        started.says("reload False")
+        assert started.ends() == 0
+
+
 @pytest.mark.parametrize("leave", ["scheduler.stop(drain='10ms')", "pass"], ids=["stopped", "not stopped"])
 def test_a_stuck_thread_does_not_keep_the_interpreter_from_exiting(leave: str) -> None:
     program = f"""

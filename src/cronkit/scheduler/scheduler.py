@@ -501,8 +501,10 @@ class Scheduler:
         drain_time(drain)
         with StopSignals(self._ended, self._hurry) as signals:
             self.start()
-            signals.wait(unless=lambda: not self.is_running)
-            self.stop(drain="0s" if signals.is_urgent else drain)
+            try:
+                signals.wait(unless=lambda: not self.is_running)
+            finally:  # another signal's handler may have raised
+                self.stop(drain="0s" if signals.is_urgent else drain)
 
     def _hurry(self) -> None:
         if self._runtime is not None:
