@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cronkit import ConfigurationError, Scheduler, events
+from cronkit import ConfigurationError, Scheduler, StoreUnavailableError, events
 from cronkit.testing import simulate
 
 
@@ -50,6 +50,20 @@ def test_a_lease_that_is_no_use_is_refused(lease: Any) -> None:
 def test_a_lease_that_could_end_unrenewed_is_refused(lease: str, renew_every: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"renew_every=.* with lease=.* at least three times"):
         Scheduler(lease=lease, renew_every=renew_every)
+
+
+def test_a_wait_that_the_store_cannot_begin_leaves_nothing_behind(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(run_id: str) -> None:
+        raise StoreUnavailableError("the store is away")
+
+    handle = scheduler.trigger("greet")
+    monkeypatch.setattr(scheduler._parts.store, "run", away)
+    with pytest.raises(StoreUnavailableError):
+        handle.result()
+    waiters = scheduler._parts.waiters
+    assert (waiters._waiting, waiters._unsubscribe) == ({}, None)
 
 
 def test_a_pause_that_runs_out_is_announced_and_in_the_history(scheduler: Scheduler) -> None:

@@ -50,9 +50,6 @@ class RunWaiters:
             if self._unsubscribe is None:
                 self._unsubscribe = self._store.subscribe(self._notice)
             self._waiting.setdefault(run_id, []).append(callback)
-        run = self._store.run(run_id)
-        if run is None or not run.status.is_open:
-            self._tell(run_id)
 
         def forget() -> None:
             with self._lock:
@@ -63,6 +60,13 @@ class RunWaiters:
                     self._waiting.pop(run_id, None)
                 self._leave_if_idle()
 
+        try:
+            run = self._store.run(run_id)
+        except BaseException:
+            forget()
+            raise
+        if run is None or not run.status.is_open:
+            self._tell(run_id)
         return forget
 
     def _leave_if_idle(self) -> None:
