@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 
 from cronkit.clock import SystemClock
+from cronkit.errors import ConfigurationError
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import Change, JobFilter, Reach
 from cronkit.stores.sqlite import SQLiteStore
 from cronkit.stores.sqlite.database import Database, _after_fork, _before_fork
+from cronkit.stores.sqlite.watcher import Watcher
 from cronkit.testing.store_suite.scene import FREE, HOUR, LEASE, NAMESPACE, NOON, REACH, WIDER, Scene, after
 
 EVERYTHING = JobFilter(NAMESPACE)
@@ -93,6 +95,43 @@ def test_the_watcher_ends_with_the_last_subscriber_and_with_the_store(connect: C
         assert watch is not None
         watch.thread.join(5)
         assert not watch.thread.is_alive()
+
+
+def test_a_look_that_waited_for_a_close_does_not_open_the_file_again(connect: Callable[..., SQLiteStore]) -> None:
+    store = connect()
+    store.open()
+    looked = threading.Event()
+    seen: list[Callable[[], bool]] = []
+
+    def look(is_over: Callable[[], bool]) -> bool:
+        seen.append(is_over)
+        looked.set()
+        return False
+
+    watcher = Watcher(look, lambda: None)
+    watcher.start()
+    assert looked.wait(5)
+    watcher.stop()
+    store.close()
+
+    assert not store._database.has_changed_elsewhere(seen[0])
+    assert store._database._identity is None
+
+
+def test_what_could_not_be_told_is_told_at_the_next_look(caplog: pytest.LogCaptureFixture) -> None:
+    told, failures = threading.Event(), [ConfigurationError("that is another program's file")] * 2
+
+    def tell() -> None:
+        if failures:
+            raise failures.pop()
+        told.set()
+
+    watcher = Watcher(lambda is_over: len(failures) == 2, tell)
+    watcher.start()
+    assert told.wait(5)
+    watcher.stop()
+
+    assert [record.message.rpartition(": ")[2] for record in caplog.records] == ["that is another program's file"]
 
 
 # Standing by

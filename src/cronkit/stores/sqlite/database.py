@@ -310,12 +310,14 @@ class Database:
 
     # -- changes by others --------------------------------------------------------------------------------------------
 
-    def has_changed_elsewhere(self) -> bool:
+    def has_changed_elsewhere(self, is_over: Callable[[], bool] = lambda: False) -> bool:
         """Whether another process may have committed since the last call: the first one, one that cannot tell, and
-        one after a commit of this object's own leases say so too."""
+        one after a commit of this object's own leases say so too. Nobody wants to know once it ``is_over``."""
         if not self._writer.lock.acquire(timeout=PATIENCE):
             return True
         try:
+            if is_over():  # it was closed while this waited, and is not to be opened again
+                return False
             connection = self._connected(self._writer)
             (version,) = connection.execute("PRAGMA data_version").fetchone()
         except sqlite3.Error as error:

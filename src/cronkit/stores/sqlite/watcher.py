@@ -11,11 +11,15 @@ logger = logging.getLogger("cronkit.stores")
 EVERY = 0.15
 """Seconds between two looks: a change is seen within 200 ms, at less than 0.1% of a processor."""
 
+Look = Callable[[Callable[[], bool]], bool]
+"""Says whether there has been a change. What it is given says whether the watch is over: what waited for
+a close is not to open the file again."""
+
 
 class Watcher:
     """A thread that looks for changes as long as somebody wants to be told."""
 
-    def __init__(self, has_changed: Callable[[], bool], tell: Callable[[], None]) -> None:
+    def __init__(self, has_changed: Look, tell: Callable[[], None]) -> None:
         self._has_changed = has_changed
         self._tell = tell
         self._lock = threading.Lock()
@@ -43,7 +47,7 @@ class Watcher:
 class _Watch:
     """One life of the thread."""
 
-    def __init__(self, has_changed: Callable[[], bool], tell: Callable[[], None]) -> None:
+    def __init__(self, has_changed: Look, tell: Callable[[], None]) -> None:
         self.is_over = False
         self.alarm = Alarm()
         self.thread = threading.Thread(target=self._run, name="cronkit-watcher", daemon=True)
@@ -57,12 +61,10 @@ class _Watch:
             if self.is_over:
                 return
             try:
-                has_changed = self._has_changed() or self._is_away  # what was written meanwhile was not seen
+                if self._has_changed(lambda: self.is_over) or self._is_away:  # what was written meanwhile was not seen
+                    self._tell()
                 self._is_away = False
             except Exception as error:
-                has_changed = False
                 if not self._is_away:
                     self._is_away = True
                     logger.warning("what other processes write cannot be seen until the store is back: %s", error)
-            if has_changed:
-                self._tell()
