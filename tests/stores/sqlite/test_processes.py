@@ -18,7 +18,7 @@ from cronkit.clock import SystemClock
 from cronkit.errors import ConfigurationError
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import Change, JobFilter, Reach
-from cronkit.stores.sqlite import SQLiteStore
+from cronkit.stores.sqlite import SQLiteStore, dispatcher
 from cronkit.stores.sqlite.database import Database, _after_fork, _before_fork
 from cronkit.stores.sqlite.watcher import Watcher
 from cronkit.testing.store_suite.scene import FREE, HOUR, LEASE, NAMESPACE, NOON, REACH, WIDER, Scene, after
@@ -213,6 +213,25 @@ def test_a_lock_file_that_was_deleted_stops_nobody(connect: Callable[..., SQLite
 
     assert first.due_jobs(NOON, 1, REACH).jobs
     assert second.due_jobs(NOON, 1, REACH).jobs
+
+
+def test_a_lock_that_is_taken_while_others_are_given_back_is_kept(
+    connect: Callable[..., SQLiteStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = connect(standby="1s")
+    locks, unlock = store._dispatcher, dispatcher._unlock
+    store.open()
+
+    def take_another(file: int) -> None:
+        locks.behind("another")
+        unlock(file)
+
+    monkeypatch.setattr(dispatcher, "_unlock", take_another)
+    for namespace in ("first", "second"):
+        locks.behind(namespace)
+    locks.release()
+
+    assert list(locks._files) == ["another"]
 
 
 def test_where_no_lock_can_be_made_nobody_waits(connect: Callable[..., SQLiteStore]) -> None:

@@ -7,6 +7,7 @@ and a lock file that somebody deletes costs nothing but that two are first.
 
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -39,16 +40,19 @@ class Dispatcher:
 
     def release(self) -> None:
         """Let another process be preferred."""
-        for file in self._files.values():
+        for file in self._give_up():
             _unlock(file)
-        self.forget()
+            _close(file)
 
     def forget(self) -> None:
         """Close the files without unlocking them: the locks are another process's too, or its alone."""
+        for file in self._give_up():
+            _close(file)
+
+    def _give_up(self) -> Iterable[int]:
+        """The files, which are nobody's then; at once, for other threads take locks meanwhile."""
         files, self._files = self._files, {}
-        for file in files.values():
-            with suppress(OSError):
-                os.close(file)
+        return files.values()
 
     def _take(self, namespace: str) -> bool:
         suffix = "" if namespace == "default" else f"-{quote(namespace, safe='')}"
@@ -81,6 +85,11 @@ def _unlock(file: int) -> None:
             msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
         else:
             fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _close(file: int) -> None:
+    with suppress(OSError):
+        os.close(file)
 
 
 _dispatchers: WeakSet[Dispatcher] = WeakSet()
