@@ -13,7 +13,7 @@ import pytest
 from cronkit.errors import ConfigurationError, StoreUnavailableError, StoreVersionError
 from cronkit.stores import open_store
 from cronkit.stores.protocol import JobFilter
-from cronkit.stores.sqlite import SQLiteStore
+from cronkit.stores.sqlite import SQLiteStore, claims
 from cronkit.stores.sqlite.database import Loan
 from cronkit.stores.sqlite.location import filesystem_of, refuse_network
 from cronkit.stores.sqlite.migrations import migrate
@@ -502,3 +502,17 @@ def test_a_node_claims_under_the_lease_that_it_has_given_last(store: SQLiteStore
 
     assert store.reap(NOON + timedelta(seconds=2)) == []
     assert len(store.reap(NOON + timedelta(seconds=3))) == 1
+
+
+def test_what_was_claimed_and_is_never_finished_is_not_remembered_for_ever(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "MOST_PLACES", 3)
+    scene = Scene(store)
+    scene.add(overlap="allow", first=None)
+    claimed = []
+    for _ in range(10):
+        scene.trigger()
+        claimed += scene.claim()
+    assert len(store._queue._held._places) <= 4
+    assert all(scene.finish(each) for each in claimed)

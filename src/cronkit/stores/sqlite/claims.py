@@ -52,6 +52,8 @@ HOLD = "UPDATE runs SET status = 'held', reason = ?, ready = 0, place = NULL WHE
 KNOW_NODE = "INSERT INTO nodes (node, until, length) VALUES (?, ?, ?) ON CONFLICT (node) DO NOTHING"
 FIRST_LEASE = 30_000_000
 """Microseconds for which a node that has never said how long its lease is keeps what it claims."""
+MOST_PLACES = 10_000
+"""How many places of runs are remembered."""
 LONGEST_REASON = 1_000
 """How many characters of a reason are kept."""
 
@@ -67,7 +69,9 @@ class HeldRuns:
         self._places: dict[str, tuple[int, int]] = {}
 
     def add(self, claimed: Sequence[Claimed]) -> None:
-        """Note what was claimed."""
+        """Note what was claimed; where that is more than anybody runs at once, most of it was lost with a lease."""
+        if len(self._places) > MOST_PLACES:
+            self.clear()
         for run, _, _, _ in claimed:
             self._places[run.id] = run.sequence, run.job.generation
 
