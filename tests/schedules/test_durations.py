@@ -1,6 +1,7 @@
 """Durations: rules I1 and I2."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from cronkit.errors import ScheduleError
 from cronkit.schedules import parse_duration
-from cronkit.schedules.durations import format_duration
+from cronkit.schedules.durations import format_duration, parse_span
 
 
 @pytest.mark.parametrize(
@@ -124,6 +125,19 @@ def test_a_duration_beyond_what_timedelta_holds_is_refused() -> None:
 def test_a_refusal_gives_its_reason(text: str, reason: str) -> None:
     with pytest.raises(ScheduleError, match=f"(?i){reason}"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize("value", ["0s", "0ms", "PT0S", "0h0m", timedelta()])
+def test_what_may_take_no_time_takes_any_duration_of_none(value: str | timedelta) -> None:
+    assert parse_span(value) == timedelta()
+    with pytest.raises(ScheduleError, match="more than zero"):
+        parse_duration(value)
+
+
+@pytest.mark.parametrize("value", ["0", 0, "-1s", timedelta(seconds=-1)])
+def test_what_may_take_no_time_takes_nothing_that_is_no_duration(value: Any) -> None:
+    with pytest.raises(ScheduleError):
+        parse_span(value)
 
 
 @given(st.timedeltas(min_value=timedelta(microseconds=1), max_value=timedelta(days=99_999)))

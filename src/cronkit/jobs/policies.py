@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from cronkit.errors import ConfigurationError, ScheduleError
 from cronkit.jobs.validation import whole_number
-from cronkit.schedules.durations import parse_duration
+from cronkit.schedules.durations import parse_duration, parse_span
 
 Duration = str | timedelta
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -17,10 +17,8 @@ ZERO = timedelta()
 
 
 def _duration(policy: str, value: Any, *, zero: bool = False) -> timedelta:
-    if zero and value == ZERO:
-        return ZERO
     try:
-        return parse_duration(value)
+        return parse_span(value) if zero else parse_duration(value)
     except ScheduleError as error:
         raise ConfigurationError(f"{policy}={value!r}: {error}") from None
 

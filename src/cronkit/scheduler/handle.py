@@ -13,7 +13,7 @@ from cronkit.executors.protocol import Executor
 from cronkit.jobs.attempt import current_attempt
 from cronkit.jobs.run import Run
 from cronkit.jobs.status import RunStatus
-from cronkit.schedules import parse_duration
+from cronkit.schedules.durations import parse_span
 from cronkit.stores.protocol import Change, JobStore
 
 logger = logging.getLogger("cronkit.scheduler")
@@ -161,7 +161,7 @@ def seconds(timeout: Seconds | None) -> float | None:
     """A timeout as a number of seconds."""
     if timeout is None or isinstance(timeout, int | float):
         return timeout
-    return parse_duration(timeout).total_seconds()
+    return parse_span(timeout).total_seconds()
 
 
 def refuse_inside_a_run(verb: str) -> None:

@@ -23,6 +23,7 @@ from cronkit.jobs.registry import Registry
 from cronkit.scheduler.declarations import Declarations
 from cronkit.scheduler.handle import RunWaiters
 from cronkit.schedules import parse_duration
+from cronkit.schedules.durations import parse_span
 from cronkit.stores.protocol import JobStore, Scope
 
 logger = logging.getLogger("cronkit.scheduler")
@@ -203,12 +204,12 @@ def lease_times(lease: Duration, renew_every: Duration | None) -> tuple[timedelt
 
 
 def drain_time(drain: Duration) -> timedelta:
-    """How long a drain may take; none at all is a duration here.
+    """How long a drain may take; it may take no time.
 
     Raises:
         ScheduleError: it is no duration.
     """
-    return timedelta() if drain in ("0s", timedelta()) else parse_duration(drain)
+    return parse_span(drain)
 
 
 def _warn_of_several_workers() -> None:

@@ -37,11 +37,21 @@ def parse_duration(value: str | timedelta) -> timedelta:
     descending, once each, a decimal only in the last. A day is 24 h. Raises ScheduleError for anything else; a bare
     number among it, for it has no unit.
     """
+    return _more_than_zero(value, parse_span(value))
+
+
+def parse_span(value: str | timedelta) -> timedelta:
+    """As `parse_duration`, and none at all too, as in ``0s``: for what may take no time."""
     if isinstance(value, timedelta):
-        if value <= timedelta(0):
-            raise ScheduleError("a duration must be more than zero", field="duration", hint=_HINT)
-        return value
+        return value if value == timedelta() else _more_than_zero(value, value)
     return _read_text(value)
+
+
+def _more_than_zero(value: object, span: timedelta) -> timedelta:
+    if span <= timedelta():
+        text, column = (value, 1) if isinstance(value, str) else (None, None)
+        raise ScheduleError("a duration must be more than zero", field="duration", text=text, column=column, hint=_HINT)
+    return span
 
 
 def format_duration(duration: timedelta) -> str:
@@ -93,8 +103,6 @@ def _read_text(value: object) -> timedelta:
         )
     text = plain_text(value, "duration")
     total = _read_iso(text) if text[0] in "Pp" else _read_units(text)
-    if total <= 0:
-        raise ScheduleError("a duration must be more than zero", field="duration", text=text, column=1, hint=_HINT)
     try:
         return timedelta(microseconds=total)
     except OverflowError:

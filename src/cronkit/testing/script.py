@@ -9,7 +9,7 @@ from typing import TypeVar
 from cronkit.errors import ConfigurationError
 from cronkit.jobs.attempt import Attempt, RunContext
 from cronkit.jobs.policies import ZERO, Duration
-from cronkit.schedules import parse_duration
+from cronkit.schedules.durations import parse_span
 
 AnyDuration = Duration | tuple[Duration, Duration] | Callable[[RunContext], Duration]
 """Always the same, evenly spread between two, or worked out for each start."""
@@ -90,6 +90,6 @@ def _read_duration(
 
 def _parse(name: str, value: Duration) -> timedelta:
     try:
-        return ZERO if value == ZERO else parse_duration(value)
+        return parse_span(value)
     except ValueError as error:
         raise ConfigurationError(f"durations: {name!r}: {error}") from None

@@ -17,7 +17,7 @@ from cronkit.jobs.policies import Duration
 from cronkit.jobs.run import Run, RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.jobs.validation import whole_number
-from cronkit.schedules.durations import parse_duration
+from cronkit.schedules.durations import parse_duration, parse_span
 from cronkit.stores.notices import Notices
 from cronkit.stores.protocol import (
     Advance,
@@ -44,8 +44,6 @@ from cronkit.stores.sqlite.ledger import SQLiteLedger
 from cronkit.stores.sqlite.queue import SQLiteQueue
 from cronkit.stores.sqlite.retention import SQLiteRetention
 from cronkit.stores.sqlite.watcher import Watcher
-
-ZERO = timedelta()
 
 
 class SQLiteStore:
@@ -284,9 +282,7 @@ def read_path(path: str | os.PathLike[str]) -> Path:
 
 
 def _duration(option: str, value: Duration, *, zero: bool = False) -> timedelta:
-    if zero and value in (ZERO, "0s", "0"):
-        return ZERO
     try:
-        return parse_duration(value)
+        return parse_span(value) if zero else parse_duration(value)
     except ValueError as error:
         raise ConfigurationError(f"{option}={value!r}: {error}") from None
