@@ -1,11 +1,12 @@
 """Small promises at the edge of the verbs: what is refused, and what follows from a lease."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cronkit import ConfigurationError, Scheduler, StoreUnavailableError, events
+from cronkit import ConfigurationError, Scheduler, SQLiteStore, StoreUnavailableError, ThreadExecutor, events
 from cronkit.testing import simulate
 
 
@@ -30,6 +31,46 @@ def test_a_trigger_refuses_arguments_without_names(scheduler: Scheduler, kwargs:
 def test_a_trigger_refuses_a_key_that_is_no_text(scheduler: Scheduler, key: object) -> None:
     with pytest.raises(ConfigurationError, match="is no text"):
         scheduler.trigger("greet", key=key)  # type: ignore[arg-type]
+
+
+def test_a_trigger_refuses_a_key_that_is_empty(scheduler: Scheduler) -> None:
+    with pytest.raises(ConfigurationError, match="key=''"):
+        scheduler.trigger("greet", key="")
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), True])
+def test_a_wait_refuses_a_number_that_is_no_time(scheduler: Scheduler, timeout: float) -> None:
+    with pytest.raises(ConfigurationError, match=r"timeout=.*zero or more"):
+        scheduler.trigger("greet").result(timeout=timeout)
+
+
+@pytest.mark.parametrize("wanted", [{"declared": "yes"}, {"removed": "no"}])
+def test_a_page_of_jobs_refuses_a_choice_that_is_neither_yes_nor_no(scheduler: Scheduler, wanted: Any) -> None:
+    with pytest.raises(ConfigurationError, match="give True or False"):
+        scheduler.jobs(**wanted)
+
+
+@pytest.mark.parametrize("url", [None, "jobs.db"])
+def test_a_page_of_runs_refuses_a_cursor_that_no_page_gave(url: str | None, tmp_path: Path) -> None:
+    scheduler = Scheduler(None if url is None else f"sqlite:///{tmp_path}/{url}")
+    with pytest.raises(ConfigurationError, match="cursor='zzz' is not that of a page"):
+        scheduler.ledger.runs(cursor="zzz")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"executors": {"x": 5}}, {"executors": {5: ThreadExecutor()}}, {"executors": {"": ThreadExecutor()}},
+     {"executors": ["x"]}, {"defaults": 5}, {"importable": 5}],
+)  # fmt: skip
+def test_a_scheduler_refuses_parts_that_could_not_work(wrong: Any) -> None:
+    (name,) = wrong
+    with pytest.raises(ConfigurationError, match=f"{name}=.*: give "):
+        Scheduler(**wrong)
+
+
+def test_a_patience_that_sqlite_cannot_count_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="busy_timeout='365d': give 1d at most"):
+        SQLiteStore(tmp_path / "jobs.db", busy_timeout="365d")
 
 
 def test_a_lease_is_renewed_well_before_it_ends() -> None:

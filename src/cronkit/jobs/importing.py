@@ -24,6 +24,8 @@ class Importable:
     def __init__(self, prefixes: Iterable[str] = ()) -> None:
         if isinstance(prefixes, str):
             raise ConfigurationError(f"importable={prefixes!r} is one text: give a list, as in [{prefixes!r}]")
+        if not isinstance(prefixes, Iterable):
+            raise ConfigurationError(f"importable={prefixes!r}: give the names of modules, such as ['myapp.tasks']")
         self.prefixes = tuple(prefixes)
         for prefix in self.prefixes:
             if not _is_dotted(prefix):

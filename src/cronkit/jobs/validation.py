@@ -15,6 +15,27 @@ def whole_number(name: str, value: object, *, low: int = 1, high: int | None = N
     raise ConfigurationError(f"{name}={value!r}: give a whole number, {span}{hint and '; '}{hint}")
 
 
+def flag(name: str, value: object) -> None:
+    """Refuse what is neither True nor False: a text such as "no" would count as true.
+
+    Raises:
+        ConfigurationError: it is not; the message names the parameter.
+    """
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name}={value!r}: give True or False")
+
+
+def page_number(cursor: str) -> int:
+    """The number that the cursor of a page of runs is.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 19):  # what SQLite can hold
+        raise ConfigurationError(f"cursor={cursor!r} is not that of a page: give page.cursor as it is")
+    return int(cursor)
+
+
 def storable_text(name: str, value: object) -> str:
     """``value``, if it is a text that every store can keep.
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from cronkit.clock import wait_for
-from cronkit.errors import LifecycleError, RunError, RunNotFoundError
+from cronkit.errors import ConfigurationError, LifecycleError, RunError, RunNotFoundError
 from cronkit.executors.coroutine import CoroutineExecutor
 from cronkit.executors.protocol import Executor
 from cronkit.jobs.attempt import current_attempt
@@ -158,8 +158,16 @@ class RunHandle:
 
 
 def seconds(timeout: Seconds | None) -> float | None:
-    """A timeout as a number of seconds."""
-    if timeout is None or isinstance(timeout, int | float):
+    """A timeout as a number of seconds.
+
+    Raises:
+        ConfigurationError: a number that is less than zero or none; ScheduleError: something else that is no duration.
+    """
+    if timeout is None:
+        return None
+    if isinstance(timeout, int | float):
+        if isinstance(timeout, bool) or not timeout >= 0:
+            raise ConfigurationError(f"timeout={timeout!r}: give seconds, zero or more, or a duration")
         return timeout
     return parse_span(timeout).total_seconds()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from cronkit.clock import Clock
 from cronkit.engine.engine import Engine
@@ -201,6 +201,19 @@ def lease_times(lease: Duration, renew_every: Duration | None) -> tuple[timedelt
             "before it ends, and at most every 34ms; give a longer lease, or leave renew_every out"
         )
     return length, renewal
+
+
+def check_executors(executors: Mapping[Any, object]) -> None:
+    """Refuse what could run nothing.
+
+    Raises:
+        ConfigurationError: no mapping, a name that is no text, or something that is no executor.
+    """
+    if not isinstance(executors, Mapping):
+        raise ConfigurationError(f"executors={executors!r}: give names with their executors")
+    for name, executor in executors.items():
+        if not isinstance(name, str) or not name or not callable(getattr(executor, "submit", None)):
+            raise ConfigurationError(f"executors={{{name!r}: {executor!r}}}: give a name and an executor")
 
 
 def drain_time(drain: Duration) -> timedelta:

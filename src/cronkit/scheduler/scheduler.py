@@ -24,6 +24,7 @@ from cronkit.jobs.registry import Registry
 from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.jobs.target import Colour
+from cronkit.jobs.validation import flag
 from cronkit.scheduler.declarations import Declarations
 from cronkit.scheduler.deployment import Deployment
 from cronkit.scheduler.handle import RunHandle, RunWaiters
@@ -33,7 +34,7 @@ from cronkit.scheduler.ledger import Ledger, check_limit, check_texts
 from cronkit.scheduler.options import AnySchedule, JobOptions, JobRequest, SpecReader, Zone, as_mapping
 from cronkit.scheduler.plan import Plan
 from cronkit.scheduler.registrar import Registrar
-from cronkit.scheduler.runtime import Parts, Running, Runtime, drain_time, lease_times
+from cronkit.scheduler.runtime import Parts, Running, Runtime, check_executors, drain_time, lease_times
 from cronkit.scheduler.stop_signals import StopSignals
 from cronkit.schedules import At
 from cronkit.schedules.zones import resolve_zone
@@ -93,6 +94,9 @@ class Scheduler:
                 f"reaches one {opened.capabilities.scope}"
             )
         length, renewal = lease_times(lease, renew_every)
+        check_executors(executors or {})
+        if defaults is not None and not isinstance(defaults, Defaults):
+            raise ConfigurationError(f"defaults={defaults!r}: give a Defaults(...)")
         known: dict[str, Executor] = {"default": ThreadExecutor(), "loop": CoroutineExecutor(), **(executors or {})}
         parts = Parts(
             namespace=namespace,
@@ -341,6 +345,9 @@ class Scheduler:
         ``removed=True`` shows the removed ones instead.
         """
         check_limit(limit)
+        flag("removed", removed)
+        if declared is not None:
+            flag("declared", declared)
         self._apply_declarations(tag=tag, owner=owner, cursor=cursor)
         wanted = JobFilter(self.namespace, tag=tag, owner=owner, declared=declared, removed=removed)
         return self._parts.store.jobs(wanted, limit=limit, cursor=cursor)
@@ -392,6 +399,8 @@ class Scheduler:
             JobNotFoundError: there is no such job; ConfigurationError: the target does not take these arguments.
         """
         given = as_mapping("kwargs", kwargs)
+        if key == "":
+            raise ConfigurationError("key='': give a text that tells one click from another, or leave it out")
         self._apply_declarations(job_id=job_id, key=key)
         row = self._writer.load(job_id)
         target = self._parts.registry.get(row.spec.target)

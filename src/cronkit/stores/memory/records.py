@@ -7,6 +7,7 @@ from cronkit.jobs.keys import Cause, JobKey
 from cronkit.jobs.page import Page
 from cronkit.jobs.run import Run, RunRow
 from cronkit.jobs.status import RunStatus
+from cronkit.jobs.validation import page_number
 from cronkit.stores.memory.occurrences import Occurrences
 from cronkit.stores.protocol import RunFilter
 
@@ -69,7 +70,7 @@ class RunRecords:
 
     def page(self, wanted: RunFilter, limit: int, cursor: str | None) -> Page[Run]:
         """Matching runs, newest first."""
-        before = int(cursor) if cursor is not None else self._last_number + 1
+        before = page_number(cursor) if cursor is not None else self._last_number + 1
         found: list[RunRow] = []
         for run in reversed(self.by_id.values()):
             if run.sequence < before and _matches(run, wanted):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from cronkit.jobs.page import Page
 from cronkit.jobs.run import Run
 from cronkit.jobs.status import RunStatus
+from cronkit.jobs.validation import page_number
 from cronkit.stores.protocol import RunFilter
 from cronkit.stores.sqlite.database import Connection, Database
 from cronkit.stores.sqlite.moments import to_micros
@@ -121,7 +122,7 @@ def _sequences(connection: Connection, wanted: RunFilter, limit: int, cursor: st
 
 def _bounds(connection: Connection, wanted: RunFilter, cursor: str | None) -> dict[str, object] | None:
     """Between which numbers, and which times, the runs of a page lie; None if there can be none."""
-    after, before = -1, ALL_TIME[1] if cursor is None else int(cursor)
+    after, before = -1, ALL_TIME[1] if cursor is None else page_number(cursor)
     since, until = ALL_TIME
     if wanted.since is not None:
         since = to_micros(wanted.since)

@@ -45,6 +45,9 @@ from cronkit.stores.sqlite.queue import SQLiteQueue
 from cronkit.stores.sqlite.retention import SQLiteRetention
 from cronkit.stores.sqlite.watcher import Watcher
 
+LONGEST_PATIENCE = timedelta(days=1)
+"""SQLite counts milliseconds in 32 bits, and waits for nobody where they overflow."""
+
 
 class SQLiteStore:
     """Jobs and runs in a SQLite file, which the processes of one host share. The constructor does no I/O.
@@ -79,7 +82,10 @@ class SQLiteStore:
             if notices.is_heard:
                 watcher.start()
 
-        database = Database(self.path, _duration("busy_timeout", busy_timeout), begin)
+        patience = _duration("busy_timeout", busy_timeout)
+        if patience > LONGEST_PATIENCE:
+            raise ConfigurationError(f"busy_timeout={busy_timeout!r}: give 1d at most")
+        database = Database(self.path, patience, begin)
         watcher = Watcher(database.has_changed_elsewhere, partial(notices.tell, Change.ELSEWHERE))
         self._database, self._watcher, self._notices = database, watcher, notices
         self._listening = threading.Lock()
