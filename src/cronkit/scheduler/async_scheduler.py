@@ -83,7 +83,8 @@ class AsyncScheduler:
         aliases: Collection[str] = (),
         **options: Unpack[JobOptions],
     ) -> Callable[[Function], Function]:
-        """See ``Scheduler.job``."""
+        """See ``Scheduler.job``. While the scheduler runs it writes to the store before it returns, which holds up the
+        loop: decorate before ``start``, and ``await add(...)`` afterwards."""
         return self._sync.job(schedule, id=id, tz=tz, aliases=aliases, **options)
 
     @overload
