@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from cronkit.clock import wait_for
-from cronkit.errors import ConfigurationError, LifecycleError, RunError, RunNotFoundError
+from cronkit.errors import ConfigurationError, LifecycleError, RunError
 from cronkit.executors.coroutine import CoroutineExecutor
 from cronkit.executors.protocol import Executor
 from cronkit.jobs.attempt import current_attempt
 from cronkit.jobs.run import Run
 from cronkit.jobs.status import RunStatus
+from cronkit.scheduler.ledger import no_run
 from cronkit.schedules.durations import parse_span
 from cronkit.stores.protocol import Change, JobStore
 
@@ -123,7 +124,7 @@ class RunHandle:
         """
         run = self._store.run(self.id)
         if run is None:
-            raise RunNotFoundError(f"no run {self.id!r}: it was removed by retention, or belongs to another store")
+            raise no_run(self.id)
         return run
 
     @property

@@ -51,13 +51,18 @@ class Ledger:
         check_texts(run_id=run_id)
         run = self._store().run(run_id)
         if run is None:
-            raise RunNotFoundError(f"no run {run_id!r}: it was removed by retention, or belongs to another store")
+            raise no_run(run_id)
         return run
 
     def counts(self, job: str | None = None) -> Mapping[RunStatus, int]:
         """How many occurrences stand in each status, among the runs that are still kept."""
         check_texts(job=job)
         return self._store().counts(self._namespace, job)
+
+
+def no_run(run_id: str) -> RunNotFoundError:
+    """The error that says that the store has no such run."""
+    return RunNotFoundError(f"no run {run_id!r}: it was removed by retention, or belongs to another store")
 
 
 def check_texts(**given: str | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar, Unpack, overload
 
 from cronkit.clock import Alarm, Clock, SystemClock
 from cronkit.engine.store_clock import StoreClock, shared_clock
-from cronkit.errors import ConfigurationError, JobNotFoundError, LifecycleError, RunNotFoundError
+from cronkit.errors import ConfigurationError, JobNotFoundError, LifecycleError
 from cronkit.events import Event, EventBus
 from cronkit.executors.coroutine import CoroutineExecutor
 from cronkit.executors.protocol import Executor
@@ -30,7 +30,7 @@ from cronkit.scheduler.deployment import Deployment
 from cronkit.scheduler.handle import RunHandle, RunWaiters
 from cronkit.scheduler.health import Health
 from cronkit.scheduler.job_writer import JobWriter
-from cronkit.scheduler.ledger import Ledger, check_limit, check_texts
+from cronkit.scheduler.ledger import Ledger, check_limit, check_texts, no_run
 from cronkit.scheduler.options import AnySchedule, JobOptions, JobRequest, SpecReader, Zone, as_mapping
 from cronkit.scheduler.plan import Plan
 from cronkit.scheduler.registrar import Registrar
@@ -435,7 +435,7 @@ class Scheduler:
         self._enter(run_id=run_id, reason=reason)
         status = self._parts.store.request_cancel(run_id, reason, self._parts.clock.now())
         if status is None:
-            raise _no_run(run_id)
+            raise no_run(run_id)
         return status
 
     def release(self, run_id: str) -> RunStatus:
@@ -449,7 +449,7 @@ class Scheduler:
         self._enter(run_id=run_id)
         status = self._parts.store.release(run_id, self._parts.clock.now())
         if status is None:
-            raise _no_run(run_id)
+            raise no_run(run_id)
         return status
 
     # -- life ---------------------------------------------------------------------------------------------------------
@@ -608,7 +608,3 @@ class Scheduler:
 
     def _instant(self, text: datetime | str) -> datetime:
         return At(text).bind(tz=self._reader.tz).instants[0].astimezone(UTC)
-
-
-def _no_run(run_id: str) -> RunNotFoundError:
-    return RunNotFoundError(f"no run {run_id!r}: it was removed by retention, or belongs to another store")

@@ -52,7 +52,7 @@ REQUEUE = f"""
 UPDATE runs SET status = 'queued', due_at = ?, reason = ?, crashes = ?, excused = ?, fence = ?, held = 0,
     {WAIT_AGAIN}
 WHERE sequence = ?"""
-PATIENCE = 10
+TRIES = 10
 """A renewal waits a tenth of the lease for others that write: there has to be time for another try."""
 PRESENT = "SELECT pk FROM jobs WHERE pk IN (SELECT value FROM json_each(?)) AND removed_at IS NULL"
 
@@ -70,7 +70,7 @@ class SQLiteLeases:
         """See ``RunQueue``."""
         length = span_micros(lease)
         self._held_runs.lease_length = length
-        with self._database.write_lease(lease / PATIENCE) as connection:
+        with self._database.write_lease(lease / TRIES) as connection:
             connection.execute(RENEW, (node, to_micros(now or utc_now()) + length, length))
             mine = dict(connection.execute(MINE, (json.dumps(list(held)), node))) if held else {}
         lost = frozenset(run_id for run_id, fence in held.items() if mine.get(run_id) != fence)
