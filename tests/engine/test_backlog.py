@@ -58,6 +58,19 @@ def test_as_soon_as_no_slot_is_free_the_rest_is_queued() -> None:
     assert statuses(bench) == [RUNNING] * 2 + [QUEUED] * 3
 
 
+def test_an_engine_that_claims_no_more_does_not_spin_over_what_waits() -> None:
+    bench = crowded()
+    bench.engine.stop_claiming()
+    wake_at = bench.step()
+    assert wake_at is not None
+    assert wake_at > bench.clock.now()
+
+
+def test_an_engine_that_is_full_waits_for_a_slot_only_while_something_wants_it() -> None:
+    assert crowded(jobs=3, slots=2).engine.awaits_slots
+    assert not crowded(jobs=2, slots=2).engine.awaits_slots
+
+
 def test_what_has_waited_for_too_long_is_planned_anew_and_queued() -> None:
     bench = crowded()
     bench.executor.end()

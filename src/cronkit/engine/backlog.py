@@ -50,6 +50,10 @@ class Backlog:
         self._planned_at = self._clock.monotonic()
         self.is_quick = self.is_quick or not planned
 
+    def clear(self) -> None:
+        """Forget what waits: the store has it as due."""
+        self._waiting = ()
+
     def take(self, free: Mapping[str, int]) -> list[Advance]:
         """What is to be claimed now; nothing if all is to be planned anew."""
         waiting, self._waiting = self._waiting, ()

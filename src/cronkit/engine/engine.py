@@ -142,7 +142,7 @@ class Engine:
     @property
     def awaits_slots(self) -> bool:
         """Whether what is due waits for a slot that may come free any moment."""
-        return self.is_full and self._backlog.is_quick
+        return self.is_full and bool(self._backlog) and self._backlog.is_quick
 
     @property
     def left(self) -> set[str]:
@@ -202,6 +202,7 @@ class Engine:
     def stop_claiming(self) -> None:
         """From the next step on, only let what runs come to its end."""
         self._claiming = False
+        self._backlog.clear()  # what waits there asks for a step at once, and none would claim it
 
     def cancel_all(self, reason: str) -> None:
         """Ask the executors to cancel everything in flight."""
@@ -344,7 +345,7 @@ class Engine:
         """Turn due occurrences into runs, claim as many waiting ones as there are free slots, and hand them over."""
         if self._is_unsure:
             self._dispatch(self._reread(), now)
-            self._backlog.put(())  # the store may be another one by now
+            self._backlog.clear()  # the store may be another one by now
         advances = self._backlog.take(self._free) or self._plan(now)
         self._is_unsure, node = True, self.node  # until the reply is here
         born, claimed = self._store.claim(advances, now, node, self._free, self._reach)
