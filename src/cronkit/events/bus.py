@@ -208,8 +208,7 @@ class EventBus:
         return True
 
     def _rouse(self) -> None:
-        # Not alive: it was left behind by a fork.
-        if self._thread is None or not self._thread.is_alive():
+        if self._thread is None:
             self._begin_thread()
         elif not self._napping:
             self._alarm.ring()
@@ -291,8 +290,12 @@ _buses: WeakSet[EventBus] = WeakSet()
 
 
 def _leave_to_parent() -> None:
-    """Drop what a forked child has inherited: it is for the parent to bring, whose thread may have held the lock."""
+    """Drop what a forked child has inherited: it is for the parent to bring, whose thread may have held the lock.
+
+    The thread did not come along, or, where a listener has forked, goes on as the child's main one.
+    """
     for bus in list(_buses):
+        bus._thread = None
         bus._lock = threading.Lock()
         bus._queue.clear()
         bus._untold = None
