@@ -274,7 +274,7 @@ class AsyncScheduler:
             with StopSignals(alarm, self._sync._hurry) as signals:
                 await self.start()
                 try:
-                    await alarm.rung()
+                    await alarm.rung(unless=lambda: not self._sync.is_running)
                 finally:
                     await self.stop(drain="0s" if signals.is_urgent else drain)
         finally:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar, cast
 
-from cronkit.clock import Alarm
+from cronkit.clock import LOOK_AGAIN, Alarm
 
 Parameters = ParamSpec("Parameters")
 Value = TypeVar("Value")
@@ -120,9 +120,13 @@ class LoopAlarm(Alarm):
         """Wake the task, from any thread or signal handler."""
         self._call_here(self._rung.set)
 
-    async def rung(self) -> None:
-        """Wait until somebody rings."""
-        await self._rung.wait()
+    async def rung(self, *, unless: Callable[[], bool]) -> None:
+        """Wait until somebody rings, or ``unless`` is true when it is looked at again."""
+        import anyio
+
+        while not self._rung.is_set() and not unless():
+            with anyio.move_on_after(LOOK_AGAIN):
+                await self._rung.wait()
 
 
 class Place:
