@@ -94,7 +94,7 @@ class MemoryStore:
             if current is None:
                 return False
             job.counters, job.open, job.last_refusal = current.counters, current.open, current.last_refusal
-            self._catalogue.replace(current, job)
+            self._catalogue.replace(job)
             self._apply(job, births)
             if job.spec.schedule != current.spec.schedule:
                 # A record stands for occurrences of one schedule, so that they can be told from its ends; the births
@@ -127,6 +127,7 @@ class MemoryStore:
             for run in births:
                 self._lives.bear(row, run)
             self._lives.cancel_waiting(row, REMOVED_REASON, now)
+            row.revision += 1
             row.removed_at, row.noted = now, job.noted
             self._catalogue.remove(row)
         self._notices.tell()

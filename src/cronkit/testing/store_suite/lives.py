@@ -296,6 +296,14 @@ class RemovedSuite(StoreFixtures):
         assert found(store, EVERY._replace(declared=False)) == ["made"]
         assert found(store, EVERY) == ["declared", "made"]
 
+    def test_a_removal_is_a_revision(self, scene: Scene, store: JobStore) -> None:
+        revision = scene.add("job").revision
+        remove(scene, "job")
+
+        row = store.load(NAMESPACE, "job", removed=True)
+        assert row is not None
+        assert row.revision == revision + 1
+
     def test_removed_jobs_are_found_by_owner_and_declaration_too(self, scene: Scene, store: JobStore) -> None:
         self._add_owned(scene, "a", "ops")
         self._add_owned(scene, "b", "web")
