@@ -37,9 +37,10 @@ FORESEEN = 0.02
 """Seconds that a sleep has to last for that: the second wake-up costs 20 us."""
 CANCEL_GRACE = 1.0
 """Seconds that cancelled runs get to end after the drain."""
-HANGS = 15.0
-"""Seconds after the drain for which a stop waits: all that follows takes 10 at most, unless the store hangs, or an
-executor, or the thread that stops holds what they wait for, in a signal handler."""
+HANGS = 25.0
+"""Seconds after the drain for which a stop waits. All that follows takes 20 at most with the stores' own patience; more
+if a store is told to be more patient, or hangs, or an executor does, or the thread that stops holds what they wait for,
+in a signal handler."""
 
 
 class EngineThread:

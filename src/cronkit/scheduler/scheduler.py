@@ -484,7 +484,7 @@ class Scheduler:
 
         Stopping a scheduler that does not run does nothing. One that is being stopped already is waited for, no
         longer than the shorter ``drain``; "0s" waits for no run. A store or executor that hangs is waited for no
-        longer than 15 s after that. Not for a signal handler, which may have interrupted a verb that holds what the
+        longer than 25 s after that. Not for a signal handler, which may have interrupted a verb that holds what the
         engine waits for: raise SystemExit there, inside ``with scheduler:``, or use ``run``.
 
         Raises:
