@@ -69,7 +69,7 @@ class HeldRuns:
         self._places: dict[str, tuple[int, int]] = {}
 
     def add(self, claimed: Sequence[Claimed]) -> None:
-        """Note what was claimed; where that is more than anybody runs at once, most of it was lost with a lease."""
+        """Note what was claimed; where that is more than most run at once, most of it was lost with a lease."""
         if len(self._places) > MOST_PLACES:
             self.clear()
         for run, _, _, _ in claimed:
