@@ -52,8 +52,11 @@ class Caller:
 
         outcome: concurrent.futures.Future[Value] = concurrent.futures.Future()
         ended, call_here, interruption = anyio.Event(), caller_into_this_loop(), None
+        first, has_begun = threading.Lock(), False
 
         def run() -> None:
+            if not first.acquire(blocking=False):
+                return
             try:
                 outcome.set_result(verb())
             except BaseException as error:
@@ -63,11 +66,16 @@ class Caller:
             except RuntimeError as error:
                 logger.warning("nobody waits any more for the scheduler to start or stop: %s", error)
 
-        threading.Thread(target=copy_context().run, args=(run,), name="cronkit-caller", daemon=True).start()
         with anyio.CancelScope(shield=True):
             while not ended.is_set():
                 try:
+                    if not has_begun:  # a Ctrl-C in here does not tell whether the thread has: the first runs the verb
+                        context = copy_context()
+                        threading.Thread(target=context.run, args=(run,), name="cronkit-caller", daemon=True).start()
+                        has_begun = True
                     await ended.wait()
+                except Exception:  # no thread can be started
+                    raise
                 except BaseException as error:
                     given_up()
                     if isinstance(error, GeneratorExit):  # the loop was closed
