@@ -232,14 +232,17 @@ class AsyncScheduler:
         await self._let_go()  # of the loop that it served until somebody stopped it elsewhere
         if self._entered is not None:
             raise LifecycleError("this scheduler still holds the loop that it ran on: stop() it in the task of start()")
-        async with AsyncExitStack() as exits:
-            await exits.enter_async_context(self._loop.serving())
+        exits = AsyncExitStack()
+        await exits.enter_async_context(self._loop.serving())
+        try:
+            await self._call.to_the_end(self._sync.start)
+        except BaseException:  # it may be this task alone that gave up
             try:
-                await self._call.to_the_end(self._sync.start)
-            except BaseException:  # it may be this task alone that gave up
                 await self._call.to_the_end(functools.partial(self._sync.stop, drain="0s"))
-                raise
-            self._entered = exits.pop_all(), Place()
+            finally:
+                await exits.aclose()  # not with the error on its way: a trio nursery would put that into a group
+            raise
+        self._entered = exits, Place()
 
     async def stop(self, *, drain: Duration = DRAIN) -> int:
         """See ``Scheduler.stop``; call it in the task that called ``start``, which alone can let go of a trio loop.
