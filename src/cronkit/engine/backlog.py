@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from cronkit.clock import Clock
-from cronkit.jobs.job import JobRow
+from cronkit.jobs.job import PlanRow
 from cronkit.jobs.policies import Overlap
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import Advance
@@ -17,7 +17,7 @@ Planned = tuple[str | None, Advance]
 """An advance, and the executor that it needs a slot of."""
 
 
-def planned(job: JobRow, advance: Advance) -> Planned:
+def planned(job: PlanRow, advance: Advance) -> Planned:
     """An advance of a job; it needs no slot where no run of it may start at once."""
     births = advance.births
     may_start = births and births[-1].status is QUEUED and not (job.open and job.spec.policies.overlap is not ALLOW)

@@ -22,7 +22,7 @@ from cronkit.engine.settlement import may_retry, settle
 from cronkit.events import EngineFault, EventBus, JobQuarantined, LeaseLost
 from cronkit.executors.protocol import Executor
 from cronkit.jobs.attempt import Attempt
-from cronkit.jobs.job import JobRow
+from cronkit.jobs.job import PlanRow
 from cronkit.jobs.outcome import Outcome, raised, timed_out
 from cronkit.jobs.registry import Registry
 from cronkit.jobs.status import RunStatus
@@ -373,7 +373,7 @@ class Engine:
         known = self.in_flight.keys() | self._outbox.run_ids
         return [each for each in self._store.held_by(self.node) if each.run.id not in known]
 
-    def _advance(self, job: JobRow, now: datetime) -> Advance:
+    def _advance(self, job: PlanRow, now: datetime) -> Advance:
         if job.unreadable is not None:
             logger.error("job %s is put into quarantine: %s", job.key, job.unreadable)
             key, reason = job.key, job.unreadable

@@ -10,7 +10,7 @@ from typing import cast
 from zlib import crc32
 
 from cronkit.errors import ScheduleError
-from cronkit.jobs.job import JobRow, JobSpec
+from cronkit.jobs.job import JobSpec, PlanRow
 from cronkit.jobs.keys import Cause
 from cronkit.jobs.policies import ZERO, MissedKind, Overlap
 from cronkit.jobs.run import RunRow
@@ -67,7 +67,7 @@ def _fraction(text: str) -> float:
     return crc32(text.encode()) / 2**32
 
 
-def plan_due(job: JobRow, now: datetime, new_id: NewId) -> Advance:
+def plan_due(job: PlanRow, now: datetime, new_id: NewId) -> Advance:
     """Account for a due job's occurrences up to ``now``, and say when it is due next.
 
     A job that is due because its pause has run out is resumed.
@@ -79,7 +79,7 @@ def plan_due(job: JobRow, now: datetime, new_id: NewId) -> Advance:
     return Advance(job, watermark, next_at, next_due, births)
 
 
-def is_timeless(job: JobRow) -> bool:
+def is_timeless(job: PlanRow) -> bool:
     """Whether a due job's plan does not depend on when it is made, as long as one occurrence alone is due."""
     return job.pause is None and job.unreadable is None and job.spec.policies.is_plain
 
@@ -88,7 +88,7 @@ Accounted = tuple[list[RunRow], datetime, datetime | None, datetime | None]
 """The runs born, the new watermark, and the next occurrence's nominal and due time."""
 
 
-def account_due(job: JobRow, now: datetime, new_id: NewId) -> Accounted:
+def account_due(job: PlanRow, now: datetime, new_id: NewId) -> Accounted:
     """Runs for the occurrences whose due time is not after ``now``."""
     first = job.next_at
     if first is None:
@@ -127,7 +127,7 @@ def _newest_due(spec: JobSpec, first: datetime, now: datetime) -> tuple[datetime
 
 
 def _births(
-    job: JobRow, first: datetime, last: datetime, count: int, due: datetime, now: datetime, new_id: NewId
+    job: PlanRow, first: datetime, last: datetime, count: int, due: datetime, now: datetime, new_id: NewId
 ) -> list[RunRow]:
     """The runs for ``count`` occurrences from ``first`` to ``last``, as the job's ``missed`` policy says."""
     policy = job.spec.policies.missed
@@ -150,7 +150,7 @@ def _births(
 
 
 def _several(
-    job: JobRow,
+    job: PlanRow,
     first: datetime,
     last: datetime,
     count: int,
@@ -182,7 +182,7 @@ def _several(
     return runs
 
 
-def account_paused(job: JobRow, until: datetime, new_id: NewId) -> Accounted:
+def account_paused(job: PlanRow, until: datetime, new_id: NewId) -> Accounted:
     """What resuming does with the time since the watermark: one skipped record, and a run for a one-shot in it."""
     first = job.next_at
     schedule = job.spec.schedule
@@ -205,13 +205,13 @@ def is_one_shot(schedule: Schedule) -> bool:
     return At in type(schedule).__mro__ and len(cast(At, schedule).instants) == 1
 
 
-def queued(job: JobRow, scheduled_at: datetime, due_at: datetime, now: datetime, new_id: NewId) -> RunRow:
+def queued(job: PlanRow, scheduled_at: datetime, due_at: datetime, now: datetime, new_id: NewId) -> RunRow:
     """A run that waits for its due time."""
     return RunRow(new_id(), job.key, SCHEDULE, scheduled_at, due_at, "", QUEUED, now, job.spec.policies.overlap)
 
 
 def refused(
-    job: JobRow,
+    job: PlanRow,
     status: RunStatus,
     first: datetime,
     last: datetime,

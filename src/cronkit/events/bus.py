@@ -27,6 +27,18 @@ LONGEST_SLEEP = 3600.0
 """Seconds after which the idle thread looks again, for no reason but that a wait needs an end."""
 
 
+class _Routes(dict[type[Event], tuple[Subscription, ...]]):
+    """Which of some subscriptions an event goes to, by its class: looked up once for each."""
+
+    def __init__(self, subscriptions: tuple[Subscription, ...]) -> None:
+        super().__init__()
+        self._subscriptions = subscriptions
+
+    def __missing__(self, event_type: type[Event]) -> tuple[Subscription, ...]:
+        route = self[event_type] = tuple(each for each in self._subscriptions if issubclass(event_type, each.types))
+        return route
+
+
 class EventBus:
     """Brings each event to every listener of its class or of a class above it, in the order of publishing.
 
@@ -47,7 +59,7 @@ class EventBus:
         self.dropped = 0
         self._capacity = capacity
         self._subscriptions: tuple[Subscription, ...] = ()
-        self._routes: dict[type[Event], tuple[Subscription, ...]] = {}
+        self._routes = _Routes(())
         self._lock = threading.Lock()
         self._queue: deque[Event | threading.Event] = deque()
         self._untold: EventsDropped | None = None
@@ -82,7 +94,7 @@ class EventBus:
                 else:
                     fresh = Subscription(listener, types, self._capacity, self._listener_failed, self._lose)
                     self._subscriptions = (*self._subscriptions, fresh)
-                self._routes = {}
+                self._routes = _Routes(self._subscriptions)
             return listener
 
         return listen
@@ -92,7 +104,7 @@ class EventBus:
         with self._lock:
             left = tuple(known for known in self._subscriptions if known.listener != listener)
             found = len(left) < len(self._subscriptions)
-            self._subscriptions, self._routes = left, {}
+            self._subscriptions, self._routes = left, _Routes(left)
         return found
 
     def twin(self, *, inline: bool) -> "EventBus":
@@ -104,7 +116,7 @@ class EventBus:
 
     def wants(self, event_type: type[Event]) -> bool:
         """Whether anybody listens for events of this class: an event that nobody wants need not be made."""
-        return bool(self._route(event_type))
+        return bool(self._routes[event_type])
 
     @property
     def is_its_thread(self) -> bool:
@@ -168,15 +180,6 @@ class EventBus:
         return drained
 
     # -- delivering ---------------------------------------------------------------------------------------------------
-
-    def _route(self, event_type: type[Event]) -> tuple[Subscription, ...]:
-        routes = self._routes
-        try:
-            return routes[event_type]
-        except KeyError:
-            route = tuple(each for each in self._subscriptions if issubclass(event_type, each.types))
-            routes[event_type] = route
-            return route
 
     def _enqueue(self, event: Event) -> None:
         self._tell_dropped()
@@ -264,7 +267,7 @@ class EventBus:
                     return
 
     def _deliver(self, event: Event) -> None:
-        for subscription in self._route(type(event)):
+        for subscription in self._routes[type(event)]:
             try:
                 taken = subscription.deliver(event, self.run_coroutine)
             except BaseException as error:

@@ -163,14 +163,32 @@ def _revision(*values: Any) -> Revision:
     return revision
 
 
-class JobRow:
-    """A job as a store holds it: one slotted row, changed only by the store that owns it, under its lock.
+class PlanRow:
+    """What planning reads of a job: what it is to do, and how far it has come.
 
     ``next_at`` is the nominal time of the next occurrence and ``next_due`` when a node is to look at the job again
     (spread, jitter and a pause's end move it); both are None where nothing is to come. ``open`` holds the ids of the
-    job's open runs, in the order of their birth. ``last_refusal`` is the id of the newest run, if that was refused
-    at birth, so that the next refusal for one reason can extend its row. ``revisions`` is the number of the last
-    change.
+    job's open runs, in the order of their birth.
+    """
+
+    __slots__ = ("key", "next_at", "next_due", "open", "pause", "revision", "spec", "unreadable", "watermark")
+
+    key: JobKey
+    spec: JobSpec
+    revision: int
+    watermark: datetime
+    next_at: datetime | None
+    next_due: datetime | None
+    pause: Pause | None
+    open: tuple[str, ...]
+    unreadable: str | None
+
+
+class JobRow(PlanRow):
+    """A job as a store holds it: one slotted row, changed only by the store that owns it, under its lock.
+
+    ``last_refusal`` is the id of the newest run, if that was refused at birth, so that the next refusal for one reason
+    can extend its row. ``revisions`` is the number of the last change.
 
     ``fingerprints`` are those of what code declared, the newest last; for the rest see ``Job``.
     """
@@ -181,21 +199,12 @@ class JobRow:
         "created_at",
         "declared",
         "fingerprints",
-        "key",
         "last_refusal",
-        "next_at",
-        "next_due",
-        "open",
         "overrides",
-        "pause",
         "removed_at",
-        "revision",
         "revisions",
         "spawned",
-        "spec",
-        "unreadable",
         "updated_at",
-        "watermark",
     )
 
     def __init__(self, key: JobKey, spec: JobSpec, now: datetime) -> None:
@@ -203,11 +212,9 @@ class JobRow:
         self.spec = spec
         self.revision = self.revisions = self.spawned = 0
         self.created_at = self.updated_at = self.watermark = now
-        self.next_at: datetime | None = None
-        self.next_due: datetime | None = None
-        self.pause: Pause | None = None
+        self.next_at = self.next_due = self.pause = self.unreadable = None
         self.counters: dict[RunStatus, int] = {}
-        self.open: tuple[str, ...] = ()
+        self.open = ()
         self.last_refusal: str | None = None
         # The fields of one revision after the other: an object rather than two for the garbage collector, of the
         # seven that it looks after for each job in memory.
@@ -216,11 +223,24 @@ class JobRow:
         self.overrides = NO_NAMES
         self.fingerprints: tuple[str, ...] = ()
         self.removed_at: datetime | None = None
-        self.unreadable: str | None = None
+
+    def to_plan(self) -> PlanRow:
+        """A copy of what planning reads: all of the row would cost each fire 0.35 us more."""
+        twin = object.__new__(PlanRow)
+        twin.key = self.key
+        twin.spec = self.spec
+        twin.revision = self.revision
+        twin.watermark = self.watermark
+        twin.next_at = self.next_at
+        twin.next_due = self.next_due
+        twin.pause = self.pause
+        twin.open = self.open
+        twin.unreadable = self.unreadable
+        return twin
 
     def copy(self) -> "JobRow":
         """Another row with the same content, to be changed and saved."""
-        twin = object.__new__(JobRow)  # written out, as each fire copies its job: a loop over the slots costs 1.5 us
+        twin = object.__new__(JobRow)  # written out: a loop over the slots costs 1.5 us
         twin._notes = self._notes
         twin.counters = dict(self.counters)
         twin.created_at = self.created_at

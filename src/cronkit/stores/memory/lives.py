@@ -52,17 +52,18 @@ class RunLives:
 
     # -- birth --------------------------------------------------------------------------------------------------------
 
-    def bear(self, job: JobRow, run: RunRow) -> bool:
-        """Add a run; False if its occurrence has one already, or its job has had its ``max_runs``."""
+    def bear(self, job: JobRow, run: RunRow, born: list[RunRow]) -> None:
+        """Add a run, to ``born`` too, unless its occurrence has one already or its job has had its ``max_runs``."""
         if self._occurrences.run_of(run) is not None:
-            return False
+            return
         if run.cause is SCHEDULE and is_spent(job.spec.policies, job.spawned):
-            return False
+            return
+        born.append(run)
         if job.open and run.status is QUEUED:
             self._apply_overlap(job, run)
         if run.status is not QUEUED:
             self._refuse(job, run)
-            return True
+            return
         self._records.add(run)
         job.last_refusal = None
         if run.cause is SCHEDULE:
@@ -71,7 +72,6 @@ class RunLives:
                 job.next_at = job.next_due = None
         job.open = (*job.open, run.id)
         self.make_ready(job, run)
-        return True
 
     def _refuse(self, job: JobRow, run: RunRow) -> None:
         """Keep a run that has ended at birth, or have the refusal before it stand for it too."""

@@ -95,7 +95,7 @@ class MemoryStore:
                 return False
             job.counters, job.open, job.last_refusal = current.counters, current.open, current.last_refusal
             self._catalogue.replace(job)
-            self._apply(job, births)
+            self._apply(job, births, [])
             if job.spec.schedule != current.spec.schedule:
                 # A record stands for occurrences of one schedule, so that they can be told from its ends; the births
                 # are still the old one's.
@@ -113,7 +113,7 @@ class MemoryStore:
             before = current.key
             self._catalogue.rename(current, job_id)
             self._records.rename(before, current.key)
-            self._apply(current, ())
+            self._apply(current, (), [])
         self._notices.tell(Change.WORK)
         return True
 
@@ -125,7 +125,7 @@ class MemoryStore:
             if row is None:
                 return False
             for run in births:
-                self._lives.bear(row, run)
+                self._lives.bear(row, run, [])
             self._lives.cancel_waiting(row, REMOVED_REASON, now)
             row.revision += 1
             row.removed_at, row.noted = now, job.noted
@@ -158,12 +158,12 @@ class MemoryStore:
         with self._lock:
             return frozenset(row.spec.target for row in self._jobs.values() if row.key.namespace == namespace)
 
-    def _apply(self, job: JobRow, births: Iterable[RunRow]) -> list[RunRow]:
+    def _apply(self, job: JobRow, births: Iterable[RunRow], born: list[RunRow]) -> None:
         """Bear the runs that a change to ``job`` causes, and have the job looked at when it is next due."""
         job.revision += 1
-        born = [run for run in births if self._lives.bear(job, run)]
+        for run in births:
+            self._lives.bear(job, run, born)
         self._agenda.add(job)
-        return born
 
     # -- occurrences --------------------------------------------------------------------------------------------------
 
@@ -172,7 +172,7 @@ class MemoryStore:
         now = now or utc_now()
         with self._lock:
             # Copies: another node may advance them while this one plans.
-            return Due(now, [job.copy() for job in self._agenda.take(now, limit, reach)])
+            return Due(now, [job.to_plan() for job in self._agenda.take(now, limit, reach)])
 
     def claim(
         self,
@@ -189,17 +189,17 @@ class MemoryStore:
             for advance in advances:
                 job = self._jobs.get(advance.key.generation)
                 if job is not None and job.revision == advance.revision:
-                    born += self._advance(job, advance, now)
+                    self._advance(job, advance, now, born)
             claimed = self._lives.lease(now, node, free, reach)
         self._notices.tell()
         return Claim(born, claimed)
 
-    def _advance(self, job: JobRow, advance: Advance, now: datetime) -> list[RunRow]:
+    def _advance(self, job: JobRow, advance: Advance, now: datetime, born: list[RunRow]) -> None:
         job.watermark, job.next_at, job.next_due = advance.watermark, advance.next_at, advance.next_due
         if advance.wakes:
             job.pause = None
             job.record("resumed", now, None)
-        return self._apply(job, advance.births)
+        self._apply(job, advance.births, born)
 
     def enqueue(self, run: RunRow) -> RunRow | None:
         """See ``RunQueue``."""
@@ -210,7 +210,7 @@ class MemoryStore:
             job = self._jobs.get(run.job.generation)
             if job is None or job.key != run.job:
                 return None
-            self._lives.bear(job, run)
+            self._lives.bear(job, run, [])
         self._notices.tell(Change.WORK)
         return run
 

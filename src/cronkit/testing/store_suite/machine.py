@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from cronkit.jobs.job import JobRow
+from cronkit.jobs.job import JobRow, PlanRow
 from cronkit.jobs.policies import OnCrash, Overlap
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import Advance, Claimed, Finish, JobStore
@@ -125,7 +125,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert len(self.scene.claim_due(*advances)) == sum(expected)
         self.advances += advances
 
-    def _advance(self, job: JobRow, status: RunStatus, several: int, again: bool) -> Advance:
+    def _advance(self, job: PlanRow, status: RunStatus, several: int, again: bool) -> Advance:
         assert job.next_at is not None
         births = [self.scene.birth(job, job.next_at - HOUR)] if again else []
         if status is RunStatus.QUEUED:

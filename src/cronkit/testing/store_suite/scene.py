@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cronkit.jobs.ids import IdSource
-from cronkit.jobs.job import JobRow, JobSpec
+from cronkit.jobs.job import JobRow, JobSpec, PlanRow
 from cronkit.jobs.keys import Cause, JobKey
 from cronkit.jobs.policies import LIBRARY_DEFAULTS, read_policies
 from cronkit.jobs.run import Run, RunRow
@@ -74,7 +74,7 @@ class Scene:
         assert row is not None
         return row
 
-    def birth(self, job: JobRow, at: datetime, status: RunStatus = RunStatus.QUEUED, *, count: int = 1) -> RunRow:
+    def birth(self, job: PlanRow, at: datetime, status: RunStatus = RunStatus.QUEUED, *, count: int = 1) -> RunRow:
         """A run for a scheduled occurrence, or one record for ``count`` that are refused, an hour apart from ``at``."""
         run = RunRow(self.new_id(), job.key, Cause.SCHEDULE, at, at, "", status, self.now, job.spec.policies.overlap)
         run.scheduled_until = at + (count - 1) * HOUR
@@ -89,7 +89,7 @@ class Scene:
             job.spec.policies.overlap,
         )  # fmt: skip
 
-    def advance(self, job: JobRow, births: Sequence[RunRow] | None = None) -> Advance:
+    def advance(self, job: PlanRow, births: Sequence[RunRow] | None = None) -> Advance:
         """A job's next step: its next occurrence is born (or what is given), and the one after it comes next."""
         assert job.next_at is not None
         born = [self.birth(job, job.next_at)] if births is None else births
