@@ -163,7 +163,7 @@ MECHANISMS = (
         "spread and jitter stay below the gap",
         "they may reach the next occurrence",
         PLANNER,
-        "delay = min(delay, following - nominal - INSTANT)",
+        "delay = min(delay * (gap / widest), gap - INSTANT)",
         "pass",
         "engine/test_planner.py::test_spread_and_jitter_move_forward_by_less_than_the_gap",
     ),

@@ -104,6 +104,12 @@ def test_spread_and_jitter_move_forward_by_less_than_the_gap(option: str) -> Non
         assert nominal <= due_time(job.spec, nominal, following) < following
 
 
+def test_a_spread_that_is_wider_than_the_gap_keeps_jobs_apart() -> None:
+    spec = make_job("1m", spread="5m").spec
+    starts = {due_time(replace(spec, id=f"job-{n}"), NOON, after(minutes=1)) for n in range(200)}
+    assert len(starts) == 200
+
+
 def test_spread_is_the_same_for_each_occurrence_and_jitter_is_not() -> None:
     def delays(**policy: str) -> set[timedelta]:
         spec = make_job("1h", **policy).spec

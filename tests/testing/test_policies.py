@@ -152,7 +152,7 @@ def test_a_busy_pool_makes_runs_late_and_drops_none() -> None:
         ]
 
 
-@pytest.mark.parametrize("missed", ["latest", "skip", "all", Missed.latest(within="6h")])
+@pytest.mark.parametrize("missed", ["latest", "skip", "all", Missed.latest(within="6h"), Missed.latest(within="1m")])
 def test_lateness_alone_drops_no_one_shot(scheduler: Scheduler, missed: Missed | str) -> None:
     scheduler.job(At("2026-03-02T09:00"), id="once", missed=missed)(lambda: None)
     with simulate(scheduler, START) as sim:
@@ -191,6 +191,41 @@ def test_a_one_shot_that_came_due_while_paused_runs_at_the_end_of_the_pause(sche
         scheduler.resume("once")
         sim.run_pending()
         assert [(run.status, clock(run)[0]) for run in sim.runs()] == [("succeeded", "09:00:00")]
+
+
+def test_what_is_due_when_a_pause_ends_runs(scheduler: Scheduler) -> None:
+    scheduler.job("1h", id="hourly")(lambda: None)
+    with simulate(scheduler, "2026-03-02T08:30") as sim:
+        scheduler.pause("hourly", until="2026-03-02T11:00")
+        sim.advance("3h")
+        paused, run = sim.runs()
+        assert (paused.status, paused.count) == ("skipped", 2)
+        assert (run.status, clock(run)[0]) == ("succeeded", "11:00:00")
+
+
+def test_what_comes_due_after_a_pause_has_run_out_is_late_and_not_paused(scheduler: Scheduler) -> None:
+    scheduler.job("1h", id="hourly")(lambda: None)
+    with simulate(scheduler, "2026-03-02T08:30") as sim:
+        scheduler.pause("hourly", until="2026-03-02T09:30")
+        sim.suspend("4h")
+        assert [(run.status, run.count) for run in sim.runs()] == [
+            ("skipped", 1),
+            ("coalesced", 2),
+            ("succeeded", 1),
+        ]
+
+
+def test_a_one_shot_that_is_put_off_while_paused_runs_only_then(scheduler: Scheduler) -> None:
+    scheduler.job(At("2026-03-02T08:05"), id="once")(lambda: None)
+    with simulate(scheduler, START) as sim:
+        scheduler.pause("once")
+        sim.advance("1h")
+        scheduler.update("once", schedule=At("2026-03-02T12:00"))
+        sim.advance("1h")
+        assert [(run.status, run.reason) for run in sim.runs()] == [("skipped", "paused")]
+        scheduler.resume("once")
+        sim.advance("3h")
+        assert [(run.status, clock(run)[0]) for run in sim.runs(status="succeeded")] == [("succeeded", "12:00:00")]
 
 
 def test_a_paused_job_can_be_triggered(scheduler: Scheduler) -> None:

@@ -13,6 +13,7 @@ from cronkit.engine.planner import (
     account_due,
     account_paused,
     is_one_shot,
+    is_pause_over,
     next_after,
     next_due,
     queued,
@@ -94,8 +95,9 @@ def pause(
     job: JobRow, now: datetime, reason: str | None, until: datetime | None, by: str | None, new_id: NewId
 ) -> list[RunRow]:
     """Stop a job's schedule until it is resumed, or until ``until``; what was due before is accounted for first."""
-    births = _account(job, now, new_id) if job.pause is None else []
-    since = now if job.pause is None else job.pause.since
+    goes_on = job.pause is not None and not is_pause_over(job, now)
+    births = [] if goes_on else _account(job, now, new_id)
+    since = job.pause.since if goes_on and job.pause is not None else now
     job.pause = Pause(since=since, reason=reason, until=until, by=by)
     _look_next(job)
     job.record("paused", now, by)
@@ -121,14 +123,16 @@ def due_at_removal(job: JobRow, now: datetime, new_id: NewId) -> list[RunRow]:
     """What was due and not yet claimed when a job is removed: one missed record, or one of paused time."""
     if job.unreadable is not None:  # nobody knows what was due
         return []
-    first, schedule = job.next_at, job.spec.schedule
-    if first is None or first > now:
-        return []
+    births: list[RunRow] = []
+    schedule = job.spec.schedule
     if job.pause is not None and not is_one_shot(schedule):
-        return _account(job, now, new_id)
+        births = _account_paused(job, now, new_id)
+    first = job.next_at
+    if first is None or first > now:
+        return births
     last = schedule.previous(now + INSTANT) or first
     count = schedule.count(first, last + INSTANT)
-    return [refused(job, RunStatus.MISSED, first, last, count, REMOVED_REASON, now, new_id)]
+    return [*births, refused(job, RunStatus.MISSED, first, last, count, REMOVED_REASON, now, new_id)]
 
 
 def _respecify(job: JobRow, spec: JobSpec, now: datetime, by: str | None, action: str, new_id: NewId) -> list[RunRow]:
@@ -139,7 +143,7 @@ def _respecify(job: JobRow, spec: JobSpec, now: datetime, by: str | None, action
     spec = born if born.schedule == job.spec.schedule else _bound(spec, now)
     rescheduled = spec.schedule != job.spec.schedule
     if rescheduled:
-        births = _account(job, now, new_id) + _bear_early(job, now, new_id)
+        births = _account(job, now, new_id, resumes=False) + _bear_early(job, now, new_id)
     job.spec = spec
     if is_spent(spec.policies, job.spawned):
         job.next_at = None
@@ -162,16 +166,28 @@ def _bound(spec: JobSpec, now: datetime) -> JobSpec:
     return spec if schedule is spec.schedule else replace(spec, schedule=schedule)
 
 
-def _account(job: JobRow, now: datetime, new_id: NewId) -> list[RunRow]:
+def _account(job: JobRow, now: datetime, new_id: NewId, *, resumes: bool = True) -> list[RunRow]:
     """Account for the occurrences up to ``now`` and move the watermark."""
-    account = account_due if job.pause is None else account_paused
-    births, job.watermark, job.next_at, job.next_due = account(job, now, new_id)
+    births: list[RunRow] = []
+    if job.pause is not None:
+        births = _account_paused(job, now, new_id, resumes=resumes)
+        if not is_pause_over(job, now):
+            return births
+    late, job.watermark, job.next_at, job.next_due = account_due(job, now, new_id)
+    return births + late
+
+
+def _account_paused(job: JobRow, now: datetime, new_id: NewId, *, resumes: bool = True) -> list[RunRow]:
+    """Account for a pause's time up to ``now``, or to where it has run out."""
+    is_back = resumes or is_pause_over(job, now)
+    births, job.watermark, job.next_at, job.next_due = account_paused(job, now, new_id, resumes=is_back)
     return births
 
 
 def _bear_early(job: JobRow, now: datetime, new_id: NewId) -> list[RunRow]:
     """A run for the occurrence whose time has come and whose spread or jitter has not: it is still to start then."""
-    if job.pause is not None or job.next_at is None or job.next_at > now:
+    is_paused = job.pause is not None and not is_pause_over(job, now)
+    if is_paused or job.next_at is None or job.next_at > now:
         return []
     job.watermark = job.next_at
     return [queued(job, job.next_at, next_due(job.spec, job.next_at), now, new_id)]

@@ -52,14 +52,17 @@ def due_time(spec: JobSpec, nominal: datetime, following: datetime | None) -> da
     """When an occurrence is to start: its nominal time, moved forward by the job's spread and jitter.
 
     Both are stable hashes (CRC-32 of the job's id, for the jitter with the nominal time), so that every node and
-    every restart computes the same; the sum stays below the gap to the ``following`` occurrence.
+    every restart computes the same. Where the two together exceed the gap to the ``following`` occurrence, they are
+    shrunk to it rather than cut off: otherwise jobs whose schedule is dense would all start at the end of the gap.
     """
     policies = spec.policies
-    if not policies.spread and not policies.jitter:
+    widest = policies.spread + policies.jitter
+    if not widest:
         return nominal
     delay = policies.spread * _fraction(spec.id) + policies.jitter * _fraction(f"{spec.id}@{nominal.isoformat()}")
-    if following is not None:
-        delay = min(delay, following - nominal - INSTANT)
+    if following is not None and following - nominal < widest:
+        gap = following - nominal
+        delay = min(delay * (gap / widest), gap - INSTANT)
     return nominal + delay
 
 
@@ -73,7 +76,7 @@ def plan_due(job: PlanRow, now: datetime, new_id: NewId) -> Advance:
     A job that is due because its pause has run out is resumed.
     """
     if job.pause is not None:
-        births, watermark, next_at, next_due = account_paused(job, job.pause.until or now, new_id)
+        births, watermark, next_at, next_due = account_paused(job, now, new_id)
         return Advance(job, watermark, next_at, next_due, births, True)
     births, watermark, next_at, next_due = account_due(job, now, new_id)
     return Advance(job, watermark, next_at, next_due, births)
@@ -132,7 +135,7 @@ def _births(
     """The runs for ``count`` occurrences from ``first`` to ``last``, as the job's ``missed`` policy says."""
     policy = job.spec.policies.missed
     if policy.kind is MissedKind.LATEST:
-        if policy.within is not None and now - due > policy.within:
+        if policy.within is not None and now - due > policy.within and not is_one_shot(job.spec.schedule):
             return [refused(job, RunStatus.MISSED, first, last, count, LATE_REASON, now, new_id)]
         run = queued(job, last, due, now, new_id)
         if count == 1:
@@ -182,19 +185,29 @@ def _several(
     return runs
 
 
-def account_paused(job: PlanRow, until: datetime, new_id: NewId) -> Accounted:
-    """What resuming does with the time since the watermark: one skipped record, and a run for a one-shot in it."""
+def is_pause_over(job: PlanRow, now: datetime) -> bool:
+    """Whether a paused job's pause has run out, though nobody may have noticed yet."""
+    return job.pause is not None and job.pause.until is not None and job.pause.until <= now
+
+
+def account_paused(job: PlanRow, now: datetime, new_id: NewId, *, resumes: bool = True) -> Accounted:
+    """What becomes of a paused job's time since the watermark: one skipped record.
+
+    A one-shot in it runs if the job ``resumes``. The pause ends before its ``until``: what is due at that very instant
+    runs, and what comes due later is late, not paused.
+    """
     first = job.next_at
     schedule = job.spec.schedule
     if first is None:
         return [], job.watermark, None, None
-    if first > until:
+    end = job.pause.until - INSTANT if job.pause and job.pause.until and is_pause_over(job, now) else now
+    if first > end:
         return [], job.watermark, first, next_due(job.spec, first)
-    if is_one_shot(schedule):
-        return [queued(job, first, first, until, new_id)], first, None, None
-    last = _previous(schedule, until + INSTANT) or first
+    if resumes and is_one_shot(schedule):
+        return [queued(job, first, first, now, new_id)], first, None, None
+    last = _previous(schedule, end + INSTANT) or first
     count = _count(schedule, first, last)
-    births = [refused(job, RunStatus.SKIPPED, first, last, count, PAUSED_REASON, until, new_id)]
+    births = [refused(job, RunStatus.SKIPPED, first, last, count, PAUSED_REASON, now, new_id)]
     following = next_after(schedule, last)
     return births, last, following, None if following is None else next_due(job.spec, following)
 

@@ -261,7 +261,9 @@ class Scheduler:
     def pause(
         self, job_id: str, *, reason: str | None = None, until: datetime | str | None = None, by: str | None = None
     ) -> Job:
-        """Stop a job's schedule until ``resume``, or until a time; ``trigger`` still works.
+        """Stop a job's schedule until ``resume``, or up to a time: what is due at that very instant runs.
+
+        ``trigger`` still works.
 
         Raises:
             JobNotFoundError: there is no such job; ScheduleError: ``until`` is no date-time.
