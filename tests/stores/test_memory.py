@@ -11,10 +11,11 @@ import pytest
 from cronkit.jobs.job import Pause
 from cronkit.jobs.policies import LIBRARY_DEFAULTS
 from cronkit.jobs.status import RunStatus
+from cronkit.schedules import Manual
 from cronkit.stores import JobStore, MemoryStore
-from cronkit.stores.protocol import RunFilter, Scope
+from cronkit.stores.protocol import Advance, RunFilter, Scope
 from cronkit.testing.store_suite import StoreSuite
-from cronkit.testing.store_suite.scene import EVERY, NAMESPACE, REACH, Scene, after
+from cronkit.testing.store_suite.scene import EVERY, NAMESPACE, NOON, REACH, Scene, after
 
 
 class TestMemoryStore(StoreSuite):
@@ -124,11 +125,51 @@ def test_a_job_that_was_given_a_new_schedule_and_paused_is_not_forgotten() -> No
 
 def test_a_job_that_is_only_ever_triggered_is_not_forgotten() -> None:
     scene = Scene(MemoryStore(keep_ended_jobs=0))
-    scene.add(first=None)
+    row = scene.job(first=None)
+    row.spec = replace(row.spec, schedule=Manual())
+    assert scene.store.insert([row]) == [True]
     scene.trigger()
     scene.finish(scene.claim()[0])
 
     assert scene.load().counters == {RunStatus.SUCCEEDED: 1}
+
+
+def test_a_job_whose_last_occurrence_is_refused_has_ended() -> None:
+    scene = Scene(MemoryStore(keep_ended_jobs=0))
+    job = scene.add()
+    advance = Advance(job, NOON, None, None, [scene.birth(job, NOON, RunStatus.MISSED)])
+    scene.claim_due(advance)
+
+    assert list(scene.store.jobs(EVERY, limit=100, cursor=None)) == []
+
+
+def test_a_job_that_has_ended_while_a_triggered_run_was_open_is_forgotten_with_its_end() -> None:
+    scene = Scene(MemoryStore(keep_ended_jobs=0))
+    job = scene.add()
+    scene.trigger()
+    (claimed,) = scene.claim()
+    scene.claim_due(Advance(job, NOON, None, None, [scene.birth(job, NOON)]))
+    assert scene.load().next_at is None
+    scene.finish(claimed)
+
+    assert list(scene.store.jobs(EVERY, limit=100, cursor=None)) == []
+
+
+def test_a_job_that_was_paused_when_its_turn_to_go_came_is_forgotten_once_it_is_resumed() -> None:
+    scene = Scene(MemoryStore(keep_ended_jobs=1))
+    for job_id in "ab":
+        scene.add(job_id, max_runs=1)
+    scene.finish(scene.start("a"))
+    paused = scene.load("a")
+    paused.pause = Pause(since=after())
+    scene.store.save(paused)
+    scene.finish(scene.start("b"))
+    assert [job.id for job in scene.store.jobs(EVERY, limit=100, cursor=None)] == ["a", "b"]
+    resumed = scene.load("a")
+    resumed.pause = None
+    scene.store.save(resumed)
+
+    assert [job.id for job in scene.store.jobs(EVERY, limit=100, cursor=None)] == ["a"]
 
 
 def objects_in(root: object) -> int:

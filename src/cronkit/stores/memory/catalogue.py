@@ -1,13 +1,13 @@
 """The catalogue: every job, by the name people use and by the key that names one of its lives."""
 
 import heapq
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
 from cronkit.jobs.job import Job, JobRow
 from cronkit.jobs.keys import JobKey
 from cronkit.jobs.page import Page
+from cronkit.schedules import Manual
 from cronkit.stores.protocol import JobFilter
 
 _new_tuple = tuple.__new__
@@ -25,7 +25,7 @@ class Catalogue:
         self._names: dict[str, dict[str, JobRow]] = {}
         self.removed: dict[JobKey, JobRow] = {}
         self._keep_ended = keep_ended
-        self._ended: deque[int] = deque()
+        self._ended: dict[int, None] = {}
         self._generation = 0
 
     def add(self, job: JobRow) -> bool:
@@ -88,12 +88,17 @@ class Catalogue:
         """Forget a removed life."""
         del self.removed[removed]
 
-    def note_ended(self, job: JobRow) -> None:
-        """A job will not run any more; drop the oldest such jobs beyond the limit."""
-        self._ended.append(job.key.generation)
+    def note_if_over(self, job: JobRow) -> None:
+        """A job has changed, or a run of it has ended: if it will not run any more, it is one of those that are kept up
+        to the limit."""
+        if not _is_over(job):
+            return
+        self._ended[job.key.generation] = None
         while len(self._ended) > self._keep_ended:
-            oldest = self.lives.get(self._ended.popleft())
-            if oldest is not None and oldest.next_at is None and oldest.pause is None and not oldest.open:
+            generation = next(iter(self._ended))
+            del self._ended[generation]
+            oldest = self.lives.get(generation)
+            if oldest is not None and _is_over(oldest):
                 self._drop(oldest)
 
     def _drop(self, job: JobRow) -> None:
@@ -110,6 +115,10 @@ class Catalogue:
         page = heapq.nsmallest(limit + 1, matching, key=lambda row: row.key.id)
         items = tuple(row.snapshot() for row in page[:limit])
         return Page(items, items[-1].id if len(page) > limit else None)
+
+
+def _is_over(job: JobRow) -> bool:
+    return job.next_due is None and not job.open and job.pause is None and not isinstance(job.spec.schedule, Manual)
 
 
 def _matches(row: JobRow, wanted: JobFilter) -> bool:

@@ -238,8 +238,8 @@ class RunLives:
             self.make_ready(job, self._runs[job.open[0]])
             if self._leases.are_several:  # a node that is alone looks for itself: ringing it costs 10 to 20 us a run
                 self._notices.note_work()
-        elif job.next_due is None and run.cause is SCHEDULE and job.pause is None:
-            self._catalogue.note_ended(job)
+        elif job.next_due is None:
+            self._catalogue.note_if_over(job)
 
     def make_ready(self, job: JobRow, run: RunRow) -> None:
         """Let a run wait for its time, if its turn has come."""

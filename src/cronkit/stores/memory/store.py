@@ -164,6 +164,8 @@ class MemoryStore:
         for run in births:
             self._lives.bear(job, run, born)
         self._agenda.add(job)
+        if job.next_due is None:
+            self._catalogue.note_if_over(job)
 
     # -- occurrences --------------------------------------------------------------------------------------------------
 
