@@ -170,13 +170,16 @@ def test_what_a_thread_returns_after_its_timeout_changes_nothing() -> None:
     assert bench.kinds == ["RunStarted", "RunTimedOut"]
 
 
-def test_a_thread_that_may_be_retried_is_waited_for_first() -> None:
+def test_a_thread_that_may_be_retried_is_waited_for_first_and_told_of(caplog: pytest.LogCaptureFixture) -> None:
     bench = stuck_bench(cancels=False, retry=Retry(attempts=2, delay="5s"))
     assert bench.run.status is RUNNING
     assert list(bench.engine.stuck) == [bench.run.id]
+    assert [STACK in line for line in caplog.messages] == [True]
     bench.step(minutes=1)
     bench.end()
     assert (bench.run.status, bench.engine.stuck) == (RETRYING, {})
+    assert bench.run.error is not None
+    assert bench.run.error.traceback == STACK
     bench.step(seconds=5)
     assert (bench.run.status, bench.run.attempt) == (RUNNING, 2)
     assert bench.kinds == ["RunStarted", "RunRetrying", "RunStarted"]

@@ -167,6 +167,18 @@ def test_the_latest_may_be_too_late_when_a_limit_is_given(scheduler: Scheduler) 
         assert [(run.status, run.reason) for run in sim.runs()] == [("missed", "late")]
 
 
+def test_what_each_attempt_logged_is_kept(scheduler: Scheduler) -> None:
+    @scheduler.job("1h", id="flaky", retry=Retry(attempts=2, delay="1s"))
+    def flaky(run: RunContext) -> None:
+        run.log.info("attempt %d", run.attempt)
+        if run.attempt == 1:
+            raise ValueError
+
+    with simulate(scheduler, "2026-03-02T08:30") as sim:
+        sim.advance("1h")
+        assert sim.runs()[0].log == ("INFO attempt 1", "INFO attempt 2")
+
+
 # -- pauses, ends and spread ------------------------------------------------------------------------------------------
 
 

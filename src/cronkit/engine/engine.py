@@ -221,7 +221,7 @@ class Engine:
                 if in_flight.get(run_id) is not attempt:
                     self._returned.append(run_id)
                     continue
-                outcome = timed_out(attempt.job.policies.timeout or timedelta())
+                outcome = _timed_out(attempt)
             if in_flight.get(run_id) is attempt:
                 del in_flight[run_id]
             finish = settle(attempt, outcome, at)
@@ -331,11 +331,17 @@ class Engine:
         executor = self._executors[attempt.job.executor]
         self.stuck[attempt.run.id] = attempt
         attempt.is_overdue = True
-        if not executor.capabilities.cancels and not may_retry(attempt):
-            del self.in_flight[attempt.run.id]
-            finish = settle(
-                attempt, timed_out(attempt.job.policies.timeout or timedelta(), executor.stack_of(attempt)), now
+        attempt.stack = executor.stack_of(attempt)
+        can_stop = executor.capabilities.cancels
+        if not can_stop and may_retry(attempt):
+            logger.warning(
+                "run %s of job %r is past its timeout, and its thread cannot be stopped: it is tried again when that "
+                "returns\n%s",
+                *(attempt.run.id, attempt.job.id, attempt.stack or ""),
             )
+        elif not can_stop:
+            del self.in_flight[attempt.run.id]
+            finish = settle(attempt, _timed_out(attempt), now)
             finish.occupied = True
             self._outbox.put(attempt, finish)
             self._outbox.write()
@@ -426,3 +432,7 @@ class Engine:
     def _next_wake(self, now: datetime) -> datetime | None:
         work, look_at = self.next_work(now), self.look_at
         return look_at if work is None or (look_at is not None and look_at < work) else work
+
+
+def _timed_out(attempt: Attempt) -> Outcome:
+    return timed_out(attempt.job.policies.timeout or NO_TIME, attempt.stack)

@@ -30,7 +30,8 @@ class Attempt:
 
     The engine makes it, an executor runs it and reports its outcome; neither changes the run's row, which is the
     store's. ``cancel_reason`` is set by the engine before it asks the executor to cancel, ``is_overdue`` when the time
-    that its ``timeout`` allows is over, ``is_lost`` when the run is no longer this node's.
+    that its ``timeout`` allows is over, with the ``stack`` of its thread just then, and ``is_lost`` when the run is no
+    longer this node's.
     """
 
     __slots__ = (
@@ -45,6 +46,7 @@ class Attempt:
         "number",
         "on_progress",
         "run",
+        "stack",
         "started_at",
         "target",
         "thread_id",
@@ -72,7 +74,8 @@ class Attempt:
         self.cancel_reason: str | None = None
         self.is_lost = self.is_overdue = False
         self.thread_id: int | None = None
-        self.log: list[str] | None = None
+        self.stack: str | None = None
+        self.log = list(run.log) if run.log else None
 
     def call(self) -> Any:
         """Call the target with its arguments, and with the run's context where it wants one.
@@ -139,7 +142,7 @@ class RunContext:
 
     @property
     def log(self) -> "logging.LoggerAdapter[logging.Logger]":
-        """A logger whose lines go to ``cronkit.run`` and are kept with the run (its last 200)."""
+        """A logger whose lines go to ``cronkit.run`` and are kept with the run: the last 200 of all its attempts."""
         if self._logger is None:
             self._logger = _RunLogger(self._attempt)
         return self._logger

@@ -19,7 +19,7 @@ from cronkit.stores.sqlite.gates import come_forward, read_gates
 from cronkit.stores.sqlite.job_writes import revision_texts, write_revisions
 from cronkit.stores.sqlite.moments import maybe_micros, to_micros
 from cronkit.stores.sqlite.reach import PASSED_OVER, within_reach
-from cronkit.stores.sqlite.run_rows import RUNS_BY_SEQUENCE, plain_text, read_kwargs, read_run, stand_in_run
+from cronkit.stores.sqlite.run_rows import RUNS_BY_SEQUENCE, plain_text, read_for_attempt, read_run, stand_in_run
 
 QUEUED, RUNNING = RunStatus.QUEUED, RunStatus.RUNNING
 
@@ -225,7 +225,7 @@ class Claimant:
         for row in self._connection.execute(RUNS_BY_SEQUENCE, (text,)).fetchall():
             try:
                 run = read_run(row)
-                read_kwargs(run, row)
+                read_for_attempt(run, row)
                 declaration = declared[row[2]]
                 if declaration.unreadable is not None:
                     raise ValueError(f"its job cannot be read: {declaration.unreadable}")

@@ -17,7 +17,7 @@ from cronkit.stores.sqlite.database import Connection, Database
 from cronkit.stores.sqlite.declarations import Declaration, Declarations, is_any_quarantined, lift_quarantine, stand_in
 from cronkit.stores.sqlite.gates import WAIT_AGAIN, come_forward
 from cronkit.stores.sqlite.moments import span_micros, to_micros
-from cronkit.stores.sqlite.run_rows import COLUMNS, SOURCE, plain_text, read_kwargs, read_run, stand_in_run
+from cronkit.stores.sqlite.run_rows import COLUMNS, SOURCE, plain_text, read_for_attempt, read_run, stand_in_run
 
 RENEW = """
 INSERT INTO nodes (node, until, length) VALUES (?, ?, ?)
@@ -134,7 +134,7 @@ class SQLiteLeases:
         for row in rows:
             try:
                 run = read_run(row)
-                read_kwargs(run, row)
+                read_for_attempt(run, row)
                 found.append((run, declared[row[2]]))
             except (ValueError, KeyError, TypeError, OverflowError) as error:
                 run = stand_in_run(row, f"{CRASH_REASON}; it cannot be read: {error}")

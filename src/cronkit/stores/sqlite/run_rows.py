@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from cronkit.errors import ConfigurationError, UnreadableError
@@ -61,8 +62,12 @@ def read_run(row: Row) -> RunRow:
     return run
 
 
-def read_kwargs(run: RunRow, row: Row) -> None:
-    """Put the run's own arguments into it. Raises UnreadableError where they cannot be read."""
+def read_for_attempt(run: RunRow, row: Row) -> None:
+    """Put into the run what its next attempt takes up: its own arguments, and the lines logged so far, if those can be
+    read. Raises UnreadableError where the arguments cannot."""
+    if row[30] is not None:
+        with suppress(ValueError):
+            run.log = log_from_text(row[30])
     if row[27] is not None:
         kwargs = decode_value(row[27])
         if type(kwargs) is not dict or not all(type(name) is str for name in kwargs):

@@ -205,6 +205,14 @@ class FinishSuite(StoreFixtures):
         assert second.fence > first.fence
         assert scene.run(first.run.id).scheduled_at == NOON
 
+    def test_the_next_attempt_is_given_what_the_ones_before_have_logged(self, scene: Scene) -> None:
+        scene.add()
+        scene.retry(scene.start(), after(minutes=1), log=("INFO a", "INFO b"))
+        scene.now = after(minutes=1)
+        (again,) = scene.claim()
+
+        assert again.run.log == ("INFO a", "INFO b")
+
     def test_an_earlier_attempt_has_no_say_any_more(self, scene: Scene, store: JobStore) -> None:
         scene.add()
         first = scene.start()
