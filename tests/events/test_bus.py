@@ -120,35 +120,12 @@ def test_listening_leaves_the_function_as_it_is(bus: EventBus) -> None:
     assert bus.on(Event)(listener) is listener
 
 
-def test_a_listener_that_was_taken_off_hears_no_more(bus: EventBus, heard: list[Event]) -> None:
-    gone: list[Event] = []
-
-    def listener(event: Event) -> None:
-        gone.append(event)
-
-    bus.on(Event)(listener)
-    bus.publish(numbered(1))
-    bus.drain(PATIENTLY)
-
-    assert bus.off(listener)
-    bus.publish(numbered(2))
-    bus.drain(PATIENTLY)
-    assert (numbers(gone), numbers(heard)) == ([1], [1, 2])
-
-
-def test_taking_off_what_does_not_listen_says_so(bus: EventBus) -> None:
-    assert not bus.off(print)
-
-
 def test_the_bus_knows_what_is_wanted(bus: EventBus) -> None:
     assert not bus.wants(SchedulerStarted)
 
     bus.on(SchedulerEvent)(print)
     assert bus.wants(SchedulerStarted)
     assert not bus.wants(StoreRecovered)
-
-    bus.off(print)
-    assert not bus.wants(SchedulerStarted)
 
 
 @pytest.mark.parametrize("types", [(), (print,), ("RunFailed",), (SchedulerStarted, int), (STARTED,)])

@@ -14,6 +14,7 @@ import pytest
 
 import cronkit
 from cronkit import RunContext
+from cronkit import RunContext as Context
 from cronkit.errors import ConfigurationError
 from cronkit.jobs.registry import Registry
 from cronkit.jobs.target import SHAPES, Colour, Target, default_name, unwrap
@@ -142,6 +143,9 @@ def optional_old_text(run: "typing.Optional[cronkit.RunContext]" = None) -> None
 def optional_of_text(run: Optional["RunContext"] = None) -> None: ...
 def none_first(run: "None | RunContext" = None) -> None: ...  # noqa: RUF036
 def annotated(run: Annotated[RunContext, "the run"]) -> None: ...
+def annotated_text(run: "Annotated[RunContext, 'the run']") -> None: ...
+def annotated_old_text(run: "typing.Annotated[Optional[RunContext], 1, 2]") -> None: ...  # noqa: UP045
+def under_a_name_of_its_own(run: "Context") -> None: ...
 def by_keyword_only(*, run: RunContext) -> None: ...
 def after_others(n: int, text: str = "", *, run: RunContext) -> None: ...
 async def of_a_coroutine(run: RunContext) -> None: ...
@@ -149,14 +153,21 @@ async def of_a_coroutine(run: RunContext) -> None: ...
 
 SPELLINGS = [
     by_class, by_text, by_path, by_long_path, under_another_name_of_the_module, optional_class, optional_union,
-    optional_text, optional_old_text, optional_of_text, none_first, annotated, by_keyword_only, after_others,
-    of_a_coroutine,
+    optional_text, optional_old_text, optional_of_text, none_first, annotated, annotated_text, annotated_old_text,
+    under_a_name_of_its_own, by_keyword_only, after_others, of_a_coroutine,
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("function", SPELLINGS, ids=lambda function: function.__name__)
 def test_the_run_goes_to_the_parameter_that_is_annotated_so(function: Callable[..., Any]) -> None:
     assert Target("target", function).context == "run"
+
+
+def test_a_run_that_is_taken_by_position_alone_is_refused() -> None:
+    def job(run: RunContext, /) -> None: ...
+
+    with pytest.raises(ConfigurationError, match=r"'run', by position alone.*take away the / in its signature"):
+        Target("target", job)
 
 
 def test_an_import_under_type_checking_is_found_by_its_text() -> None:

@@ -539,6 +539,16 @@ async def test_one_worker_is_no_reason_to_warn(make_face: Callable[..., Face], m
         assert face.is_running
 
 
+@pytest.mark.parametrize("command", [["uvicorn", "app:app", "--reload"], ["fastapi", "dev", "app.py"]])
+async def test_the_worker_of_a_server_that_reloads_is_alone(
+    command: list[str], make_face: Callable[..., Face], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("multiprocessing.process.parent_process", threading.current_thread)
+    monkeypatch.setattr(runtime.sys, "argv", command)
+    async with make_face() as face:
+        assert face.is_running
+
+
 def test_the_sync_face_can_be_used_inside_an_event_loop() -> None:
     scheduler = Scheduler()
 

@@ -99,14 +99,6 @@ class EventBus:
 
         return listen
 
-    def off(self, listener: Callable[..., Any]) -> bool:
-        """Bring a listener no more events; False if it has none brought."""
-        with self._lock:
-            left = tuple(known for known in self._subscriptions if known.listener != listener)
-            found = len(left) < len(self._subscriptions)
-            self._subscriptions, self._routes = left, _Routes(left)
-        return found
-
     def twin(self, *, inline: bool) -> "EventBus":
         """Another bus with the same listeners, which does not see who listens here later."""
         bus = EventBus(self._capacity, inline=inline)

@@ -13,7 +13,13 @@ from cronkit.errors import ConfigurationError
 
 _CONTEXT = "RunContext"
 _OPTIONAL = frozenset({"None", "Optional", "Union"})
-_BY_KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_ANNOTATED = re.compile(r"^(?:\w+\.)*Annotated\[(.+?),.*\]$", re.DOTALL)
+"""``Annotated`` as text, and the type in it as far as its first comma, which no type that counts has before its end."""
+_NOT_VARIADIC = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.KEYWORD_ONLY,
+)
 
 
 SHAPES = 64
@@ -51,7 +57,7 @@ class Target:
             self.signature: inspect.Signature | None = _signature(function)
         except (TypeError, ValueError):  # some builtins have none to read
             self.signature = None
-        self.context = _context_parameter(self.signature)
+        self.context = _context_parameter(name, self.signature, getattr(plain, "__globals__", {}))
         # Whether a call is accepted depends on how many arguments there are and on their names; asking costs 4 us.
         self._accepted: set[tuple[object, ...]] = set()
         self.origin = origin_of(plain)
@@ -137,19 +143,30 @@ def _colour(name: str, function: Callable[..., Any]) -> Colour:
     return Colour.FUNCTION
 
 
-def _context_parameter(signature: inspect.Signature | None) -> str | None:
-    parameters = () if signature is None else signature.parameters.values()
-    return next((each.name for each in parameters if each.kind in _BY_KEYWORD and _is_context(each.annotation)), None)
+def _context_parameter(name: str, signature: inspect.Signature | None, known: Mapping[str, Any]) -> str | None:
+    """The parameter that receives the run; ``known`` are the globals that its annotation may refer to."""
+    for each in () if signature is None else signature.parameters.values():
+        if each.kind not in _NOT_VARIADIC or not _is_context(each.annotation, known):
+            continue
+        if each.kind is inspect.Parameter.POSITIONAL_ONLY:
+            raise ConfigurationError(
+                f"{name!r} takes its {_CONTEXT}, {each.name!r}, by position alone, and it is given by name: "
+                "take away the / in its signature"
+            )
+        return each.name
+    return None
 
 
-def _is_context(annotation: Any) -> bool:
+def _is_context(annotation: Any, known: Mapping[str, Any]) -> bool:
     """Whether an annotation means ``RunContext``, or that or None, as a class or as text."""
     text = getattr(annotation, "__forward_arg__", annotation)
     if isinstance(text, str):
-        names = {word.rpartition(".")[2] for word in re.findall(r"[\w.]+", text)}
-        return _CONTEXT in names and names - _OPTIONAL == {_CONTEXT}
+        text = _ANNOTATED.sub(r"\1", text)
+        words = {word.rpartition(".")[2] for word in re.findall(r"[\w.]+", text)}
+        names = {_CONTEXT if getattr(known.get(word), "__name__", None) == _CONTEXT else word for word in words}
+        return names - _OPTIONAL == {_CONTEXT}
     if get_origin(annotation) in (Union, types.UnionType, Annotated):
-        return any(_is_context(part) for part in get_args(annotation))
+        return any(_is_context(part, known) for part in get_args(annotation))
     return getattr(annotation, "__name__", None) == _CONTEXT
 
 

@@ -239,7 +239,11 @@ def _warn_of_several_workers() -> None:
 
 
 def _is_worker_process() -> bool:
-    """Whether ``multiprocessing`` started this process; it has then been imported here, and 5 ms that it would cost
-    are spared everybody else."""
+    """Whether ``multiprocessing`` started this process, other than as the only worker of a server that reloads.
+
+    It has then been imported here, and 5 ms that it would cost are spared everybody else; and it has the command line
+    of the process that started it.
+    """
     module = sys.modules.get("multiprocessing.process")
-    return module is not None and module.parent_process() is not None
+    is_alone = "--reload" in sys.argv or sys.argv[1:2] == ["dev"]  # uvicorn's option, fastapi's command
+    return module is not None and module.parent_process() is not None and not is_alone
