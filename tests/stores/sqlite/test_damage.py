@@ -54,10 +54,9 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scene.start("bad", node="lost")
     scene.trigger("bad")
     scene.add("good", first=scene.now)
-    with store._database.write() as connection:
-        connection.execute("INSERT INTO meta (key, value) VALUES ('last_sequence', 3)")
-    with store._database.look() as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    meta = "INSERT INTO meta (key, value) VALUES ('last_sequence', 3)"
+    store._database.write(lambda connection: connection.execute(meta))
+    store._database.look(lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
     store.close()
     return store.path
 

@@ -39,12 +39,11 @@ def statements_of_a_step(scene: Scene) -> int:
     asked: list[str] = []
     store = scene.store
     assert isinstance(store, SQLiteStore)
-    with store._database.look() as connection:
-        connection.set_trace_callback(asked.append)
-        store.due_jobs(scene.now, 100, MANY)
-        store.claim((), scene.now, "node", FREE, MANY)
-        store.next_wake(FREE, MANY)
-        connection.set_trace_callback(None)
+    store._database.look(lambda connection: connection.set_trace_callback(asked.append))
+    store.due_jobs(scene.now, 100, MANY)
+    store.claim((), scene.now, "node", FREE, MANY)
+    store.next_wake(FREE, MANY)
+    store._database.look(lambda connection: connection.set_trace_callback(None))
     return len(asked)
 
 

@@ -68,8 +68,8 @@ def test_a_record_that_is_extended_while_the_old_ones_are_looked_for_is_kept(
     def extended_afterwards(connection: Connection, too_old: int, limit: int) -> list[int]:
         gone = look(connection, too_old, limit)
         monkeypatch.undo()
-        with store._database.write() as other:
-            other.execute("UPDATE runs SET finished_at = ? WHERE id = ?", (to_micros(scene.now), ids[0]))
+        values = to_micros(scene.now), ids[0]
+        store._database.write(lambda other: other.execute("UPDATE runs SET finished_at = ? WHERE id = ?", values))
         return gone
 
     monkeypatch.setattr(store._retention, "_prunable", extended_afterwards)
@@ -168,9 +168,8 @@ def test_a_page_bounded_in_time_is_right_across_blocks_of_runs(bound: str, tmp_p
     scene = make(tmp_path)
     scene.add(overlap="allow")
     ids = [scene.come_due(status=RunStatus.MISSED, count=1).id]
-    with scene.store._database.write() as connection:  # type: ignore[attr-defined]
-        connection.execute("UPDATE meta SET value = value")
-        connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('last_sequence', ?)", (3 * BLOCK,))
+    last = f"INSERT OR REPLACE INTO meta (key, value) VALUES ('last_sequence', {3 * BLOCK})"
+    scene.store._database.write(lambda connection: connection.execute(last))  # type: ignore[attr-defined]
     ids += [scene.come_due().id for _ in range(3)]
     middle = after(hours=2)
     wanted = RunFilter(NAMESPACE, since=middle) if bound == "since" else RunFilter(NAMESPACE, until=middle)

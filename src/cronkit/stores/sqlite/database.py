@@ -2,21 +2,24 @@
 
 A transaction begins with the write lock, holds no code but the store's, and is over within milliseconds. What goes
 wrong with the file, its disk or another process becomes a ``StoreUnavailableError``; the transaction was rolled back.
+
+What is done in one is given as a function. Locks and transactions are held by ``with`` alone, and only by what leaves
+in C: a signal's exception cannot come between, so that none is left behind, whoever keeps the traceback.
 """
 
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from operator import methodcaller
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TypeVar, cast
 from weakref import WeakSet, ref
 
 from cronkit.clock import Alarm
-from cronkit.errors import ConfigurationError, StoreUnavailableError
+from cronkit.errors import ConfigurationError, LifecycleError, StoreUnavailableError
 from cronkit.stores.sqlite.faults import is_busy, result_code, unavailable
 from cronkit.stores.sqlite.location import Identity, identify, refuse_network
 from cronkit.stores.sqlite.migrations import migrate, refuse_foreign
@@ -44,6 +47,8 @@ TRIES, PAUSE = 100, 0.02
 """How often, and after how many seconds, the change to WAL is tried: SQLite does not wait for its lock."""
 
 Connection = sqlite3.Connection
+Done = TypeVar("Done")
+"""What a transaction's work returns."""
 
 
 class Lane:
@@ -87,7 +92,6 @@ class Database:
         self._lending = threading.RLock()
         # Weak, for a signal's exception may come at any instruction: a loan that nobody has any more is none.
         self._lent: set[ref[Loan]] = set()
-        self._turn = threading.Lock()
         self._identity: Identity | None = None
         self._had_file = False
         self._life = 0
@@ -97,70 +101,69 @@ class Database:
 
     # -- transactions -------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that writes, for all but leases."""
+    def write(self, work: Callable[[Connection], Done]) -> Done:
+        """Do work that writes, for all but leases, in one transaction: all of it is kept, or none.
+
+        Raises:
+            LifecycleError: this thread is inside another transaction.
+        """
         with self._writer.lock:
-            with self._turn:
-                pass  # the lease thread goes first
-            with self._transaction(self._writer) as connection:
-                yield connection
+            with self._leases.lock:  # the lease thread goes first
+                self._refuse_within(self._leases)
+            return self._transact(self._writer, work)
 
-    @contextmanager
-    def write_lease(self, patience: timedelta | None = None) -> Iterator[Connection]:
-        """A transaction on the connection of the leases, which no other work of this process can keep waiting, and
-        which waits for other processes no longer than ``patience``."""
+    def write_lease(self, work: Callable[[Connection], Done], patience: timedelta | None = None) -> Done:
+        """Do work in a transaction on the connection of the leases, which no other work of this process can keep
+        waiting, and which waits for other processes no longer than ``patience``."""
         seconds = self._busy_timeout if patience is None else min(self._busy_timeout, patience.total_seconds())
-        with self._leases.lock, self._turn:
+        with self._leases.lock:
             self._connected(self._leases).execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
-            with self._transaction(self._leases) as connection:
-                yield connection
+            return self._transact(self._leases, work)
 
-    @contextmanager
-    def look(self) -> Iterator[Connection]:
-        """Statements that read, each by itself, on the connection that writes."""
+    def look(self, work: Callable[[Connection], Done]) -> Done:
+        """Do work that reads, each statement by itself, on the connection that writes."""
         with self._writer.lock:
             connection = self._connected(self._writer)
             try:
-                yield connection
+                return work(connection)
             except sqlite3.Error as error:
                 self._raise(error, self._writer)
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A transaction that reads, beside whatever is being written."""
+    def read(self, work: Callable[[Connection], Done]) -> Done:
+        """Do work that reads, in one transaction, beside whatever is being written."""
         loan = Loan()
         try:
             connection = self._lend(loan)
-            connection.execute("BEGIN")
-            yield connection
-            connection.execute("COMMIT")
+            with connection:
+                connection.execute("BEGIN")
+                return work(connection)
         except BaseException as error:
             loan.life = -1
             self._raise(error)
         finally:
             self._give_back(loan)
 
-    @contextmanager
-    def _transaction(self, lane: Lane) -> Iterator[Connection]:
+    def _transact(self, lane: Lane, work: Callable[[Connection], Done]) -> Done:
+        self._refuse_within(lane)
         connection = self._connected(lane)
         try:
-            if connection.in_transaction:  # of this thread: a signal's exception cut it off, and its traceback is kept
-                connection.execute("ROLLBACK")
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                done = work(connection)
         except BaseException as error:
-            self._roll_back(lane, connection)
+            if lane.connection is connection and connection.in_transaction:  # nor could it be rolled back
+                lane.close()
             self._raise(error, lane)
         self._check_file(lane.identity)
+        return done
 
-    def _roll_back(self, lane: Lane, connection: Connection) -> None:
-        try:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            lane.close()
+    def _refuse_within(self, lane: Lane) -> None:
+        """Refuse a transaction inside another one of this thread, which has the lane's lock."""
+        if lane.connection is not None and lane.connection.in_transaction:
+            raise LifecycleError(
+                f"{self.path}: a verb was called while another one of this thread was writing, by a signal handler or "
+                "a finalizer: let that set a flag, or call the verb in a thread of its own"
+            )
 
     def _raise(self, error: BaseException, lane: Lane | None = None) -> NoReturn:
         """Raise an error of SQLite's as a store's, if it is the file's, and any other as it is."""

@@ -107,12 +107,15 @@ class SQLiteEndings:
             rows.append(ending.end(place[0]))
             tally.add(place[1], ending.finish.status)
             jobs.add(place[1])
+
+        def end(connection: Connection) -> None:
+            if connection.executemany(END_HELD_AT, rows).rowcount != len(rows):
+                raise _NotAll
+            tally.write(connection)
+            self._come_forward(connection, jobs)
+
         try:
-            with self._database.write() as connection:
-                if connection.executemany(END_HELD_AT, rows).rowcount != len(rows):
-                    raise _NotAll
-                tally.write(connection)
-                self._come_forward(connection, jobs)
+            self._database.write(end)
         except _NotAll:
             return False
         return True
@@ -122,11 +125,14 @@ class SQLiteEndings:
         ended: list[Ending] = []
         tally = Tally()
         jobs: set[int] = set()
-        with self._database.write() as connection:
+
+        def finish(connection: Connection) -> list[bool]:
             accepted = [self._finish(connection, ending, tally, jobs, ended) for ending in endings]
             tally.write(connection)
             self._come_forward(connection, jobs)
-        return ended, accepted
+            return accepted
+
+        return ended, self._database.write(finish)
 
     def _finish(
         self, connection: Connection, ending: Ending, tally: Tally, jobs: set[int], ended: list[Ending]
@@ -162,14 +168,18 @@ class SQLiteEndings:
 
     def vacate(self, run_ids: Sequence[str]) -> None:
         """See ``RunQueue``."""
-        with self._database.write() as connection:
+
+        def vacate(connection: Connection) -> None:
             jobs = {pk for run_id in run_ids for (pk,) in connection.execute(VACATE, (run_id,)).fetchall()}
             come_forward(connection, jobs)
+
+        self._database.write(vacate)
         self._notices.tell(Change.WORK)
 
     def release(self, run_id: str, now: datetime | None) -> RunStatus | None:
         """See ``RunQueue``."""
-        with self._database.write() as connection:
+
+        def release(connection: Connection) -> RunStatus | None:
             row = connection.execute(STANDING, (run_id,)).fetchone()
             if row is None:
                 return None
@@ -180,18 +190,23 @@ class SQLiteEndings:
                 connection.execute(KEEP_LAST_SEQUENCE, (place,))
                 connection.execute(RELEASE, (to_micros(now or utc_now()), place, row[0]))
                 status = RunStatus.QUEUED
-        self._notices.tell(Change.WORK)
+            return status
+
+        status = self._database.write(release)
+        if status is not None:
+            self._notices.tell(Change.WORK)
         return status
 
     def report(self, run_id: str, fence: int, fraction: float, note: str | None) -> bool:
         """See ``RunQueue``."""
-        with self._database.write() as connection:
-            return connection.execute(REPORT, (fraction, plain_text(note), run_id, fence)).rowcount == 1
+        values = fraction, plain_text(note), run_id, fence
+        return self._database.write(lambda connection: connection.execute(REPORT, values).rowcount == 1)
 
     def request_cancel(self, run_id: str, reason: str, now: datetime | None) -> RunStatus | None:
         """See ``RunQueue``."""
         reason = plain_text(reason) or "cancelled"
-        with self._database.write() as connection:
+
+        def request(connection: Connection) -> RunStatus | None:
             row = connection.execute(STANDING, (run_id,)).fetchone()
             if row is None:
                 return None
@@ -204,6 +219,11 @@ class SQLiteEndings:
                 tally.add(row[1], CANCELLED)
                 tally.write(connection)
                 come_forward(connection, [row[1]])
+            return status
+
+        status = self._database.write(request)
+        if status is None:
+            return None
         if status is RUNNING:
             self._notices.note_cancelling()
         elif status.is_open:

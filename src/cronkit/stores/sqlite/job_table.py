@@ -87,28 +87,32 @@ class SQLiteJobs:
 
     def load(self, namespace: str, job_id: str, *, removed: bool = False) -> JobRow | None:
         """See ``JobTable``."""
-        with self._database.read() as connection:
+
+        def load(connection: Connection) -> JobRow | None:
             rows = connection.execute(PRESENT, (namespace, job_id)).fetchall()
             if not rows and removed:
                 rows = connection.execute(LAST_REMOVED, (namespace, job_id)).fetchall()
             return next(iter(read_jobs(connection, self._declarations, rows)), None)
 
+        return self._database.read(load)
+
     def jobs(self, wanted: JobFilter, *, limit: int, cursor: str | None) -> Page[Job]:
         """See ``JobTable``."""
-        with self._database.read() as connection:
-            found = read_page(connection, self._declarations, wanted, limit + 1, cursor)
+        declarations = self._declarations
+        found = self._database.read(lambda connection: read_page(connection, declarations, wanted, limit + 1, cursor))
         items = tuple(job.snapshot() for job in found[:limit])
         return Page(items, items[-1].key.id if len(found) > limit else None)
 
     def history(self, key: JobKey) -> tuple[Revision, ...]:
         """See ``JobTable``."""
-        with self._database.read() as connection:
-            return tuple(map(read_revision, connection.execute(HISTORY, (key.generation,))))
+        rows = self._database.read(lambda connection: connection.execute(HISTORY, (key.generation,)).fetchall())
+        return tuple(map(read_revision, rows))
 
     def target_names(self, namespace: str) -> frozenset[str]:
         """See ``JobTable``."""
-        with self._database.read() as connection:
-            return frozenset(target for (target,) in connection.execute(TARGETS, {"namespace": namespace}))
+        values = {"namespace": namespace}
+        rows = self._database.read(lambda connection: connection.execute(TARGETS, values).fetchall())
+        return frozenset(target for (target,) in rows)
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -125,17 +129,20 @@ class SQLiteJobs:
         return inserted
 
     def _insert(self, jobs: Sequence[NewJob]) -> list[bool]:
-        with self._database.write() as connection:
+        free: list[NewJob] = []
+        inserted: list[bool] = []
+
+        def insert(connection: Connection) -> list[int]:
             taken = taken_ids(connection, [new.job for new in jobs])
-            free: list[NewJob] = []
-            inserted: list[bool] = []
             for new in jobs:
                 name = new.job.key[:2]
                 inserted.append(name not in taken)
                 if inserted[-1]:
                     taken.add(name)
                     free.append(new)
-            pks = write_new(connection, free)
+            return write_new(connection, free)
+
+        pks = self._database.write(insert)
         for pk, new in zip(pks, free, strict=True):
             job = new.job
             job.key, job.revision = JobKey(job.key.namespace, job.key.id, pk), 1
@@ -151,15 +158,13 @@ class SQLiteJobs:
         texts = declaration_texts(job)
         pause = None if job.pause is None else pause_to_text(job.pause)
         revisions = revision_texts(job.noted)
-        with self._database.write() as connection:
+
+        def save(connection: Connection) -> tuple[JobRow, int, Bearer, Births] | None:
             current = self._current(connection, job)
             if current is None:
-                return False
+                return None
             known, spec_revision = current
-            bearer = self._bearer(connection, known, job)
-            born = Births(connection)
-            for run in births:
-                born.bear(bearer, run)
+            bearer, born = self._bear(connection, known, job, births)
             if bearer.spent:
                 job.next_at = job.next_due = None
             job.last_refusal = bearer.last_refusal
@@ -174,6 +179,12 @@ class SQLiteJobs:
                 spec_revision = job.revision + 1
                 self._write_declaration(connection, job, known, texts)
             write_revisions(connection, job.key.generation, revisions)
+            return known, spec_revision, bearer, born
+
+        saved = self._database.write(save)
+        if saved is None:
+            return False
+        known, spec_revision, bearer, born = saved
         job.spawned = bearer.spawned
         job.revision += 1
         job.counters, job.open, job.noted = known.counters, tuple(run.id for run in bearer.gate), ()
@@ -195,11 +206,17 @@ class SQLiteJobs:
         known = self._declarations.recall(job.key.generation, spec_revision)
         return known is not None and known.is_of(job)
 
-    def _bearer(self, connection: Connection, known: JobRow, job: JobRow) -> Bearer:
+    def _bear(
+        self, connection: Connection, known: JobRow, job: JobRow, births: Sequence[RunRow]
+    ) -> tuple[Bearer, Births]:
         pk = known.key.generation
         gate = read_gates(connection, [pk]).get(pk, []) if known.open else []
         spec = job.spec
-        return Bearer(known.key, spec.target, spec.executor, spec.policies, job.spawned, known.last_refusal, gate)
+        bearer = Bearer(known.key, spec.target, spec.executor, spec.policies, job.spawned, known.last_refusal, gate)
+        born = Births(connection)
+        for run in births:
+            born.bear(bearer, run)
+        return bearer, born
 
     def _write(self, connection: Connection, job: JobRow, spawned: int, pause: str | None) -> None:
         spec = job.spec
@@ -237,7 +254,8 @@ class SQLiteJobs:
         renamed = replace(job.spec, id=job_id)
         declared = None if job.declared is None else replace(job.declared, id=job_id)
         revisions = revision_texts(job.noted)
-        with self._database.write() as connection:
+
+        def rename(connection: Connection) -> bool:
             current = self._current(connection, job)
             if current is None or connection.execute(PRESENT, (job.key.namespace, job_id)).fetchone():
                 return False
@@ -250,21 +268,23 @@ class SQLiteJobs:
             connection.executemany(DROP_TAGS, [(job.key.namespace, tag, job.key.id, pk) for tag in tags])
             connection.executemany(PUT_TAG, [(job.key.namespace, tag, job_id, pk) for tag in tags])
             write_revisions(connection, pk, revisions)
-        self._notices.tell(Change.WORK)
-        return True
+            return True
+
+        is_renamed = self._database.write(rename)
+        if is_renamed:
+            self._notices.tell(Change.WORK)
+        return is_renamed
 
     def remove(self, job: JobRow, births: Sequence[RunRow] = (), now: datetime | None = None) -> bool:
         """See ``JobTable``."""
         now = now or utc_now()
-        with self._database.write() as connection:
+
+        def remove(connection: Connection) -> Births | None:
             current = self._current(connection, job)
             if current is None:
-                return False
+                return None
             known, pk = current[0], job.key.generation
-            bearer = self._bearer(connection, known, known)
-            born = Births(connection)
-            for run in births:
-                born.bear(bearer, run)
+            bearer, born = self._bear(connection, known, known, births)
             born.cancel(bearer, REMOVED_REASON, now, running=False)
             for sequence, run_id in connection.execute(HELD_RUNS, (pk,)).fetchall():
                 connection.execute(END_HELD, (to_micros(now), REMOVED_REASON, sequence))
@@ -273,6 +293,11 @@ class SQLiteJobs:
             connection.execute(REMOVE, (to_micros(now), bearer.spawned, bearer.last_refusal, pk))
             connection.executemany(DROP_TAGS, [(known.key.namespace, tag, known.key.id, pk) for tag in known.spec.tags])
             write_revisions(connection, pk, revision_texts(job.noted))
+            return born
+
+        born = self._database.write(remove)
+        if born is None:
+            return False
         self._tell(born)
         return True
 

@@ -70,9 +70,12 @@ class SQLiteLeases:
         """See ``RunQueue``."""
         length = span_micros(lease)
         self._held_runs.lease_length = length
-        with self._database.write_lease(lease / TRIES) as connection:
+
+        def renew(connection: Connection) -> dict[str, int]:
             connection.execute(RENEW, (node, to_micros(now or utc_now()) + length, length))
-            mine = dict(connection.execute(MINE, (json.dumps(list(held)), node))) if held else {}
+            return dict(connection.execute(MINE, (json.dumps(list(held)), node))) if held else {}
+
+        mine = self._database.write_lease(renew, lease / TRIES)
         lost = frozenset(run_id for run_id, fence in held.items() if mine.get(run_id) != fence)
         for run_id in lost:
             self._held_runs.drop(run_id)
@@ -80,34 +83,36 @@ class SQLiteLeases:
 
     def leave(self, node: str) -> None:
         """See ``RunQueue``."""
-        with self._database.write_lease() as connection:
-            connection.execute(LEAVE, (node,))
+        self._database.write_lease(lambda connection: connection.execute(LEAVE, (node,)))
 
     def cancel_requests(self, node: str) -> Mapping[str, str]:
         """See ``RunQueue``."""
-        with self._database.read() as connection:
-            rows = connection.execute(CANCELLING, (node,)).fetchall()
+        rows = self._database.read(lambda connection: connection.execute(CANCELLING, (node,)).fetchall())
         return {run_id: reason or "cancelled" for run_id, reason in rows}
 
     def held_by(self, node: str) -> list[Claimed]:
         """See ``RunQueue``."""
-        found: list[Claimed] = []
-        with self._database.look() as connection:
-            for run, declaration in self._held(connection, node):
-                if run.status is RunStatus.RUNNING and declaration.unreadable is None:
-                    found.append(Claimed(run, declaration.spec, run.fence, run.attempt))
-        return found
+        return [
+            Claimed(run, declaration.spec, run.fence, run.attempt)
+            for run, declaration in self._database.look(lambda connection: self._held(connection, node))
+            if run.status is RunStatus.RUNNING and declaration.unreadable is None
+        ]
 
     def reap(self, now: datetime | None) -> list[RunRow]:
         """See ``RunQueue``."""
-        micros = to_micros(now or utc_now())
-        with self._database.look() as connection:
+        now = now or utc_now()
+        micros = to_micros(now)
+
+        def is_any(connection: Connection) -> bool:
             is_any_wrong = any(_is_wrong(until, length, micros) for _, until, length in connection.execute(NODES))
             is_any_lost = connection.execute(HELD_BY_NOBODY).fetchone() is not None
-            if not (is_any_wrong or is_any_lost or is_any_quarantined(connection)):
-                return []
-        reaper = _Reaper(now or utc_now())
-        with self._database.write() as connection:
+            return is_any_wrong or is_any_lost or is_any_quarantined(connection)
+
+        if not self._database.look(is_any):
+            return []
+        reaper = _Reaper(now)
+
+        def reap(connection: Connection) -> None:
             for node, until, length in connection.execute(NODES).fetchall():
                 if _is_lease(until, length) and until > micros + length:
                     connection.execute(REWRITE, (micros + length, node))
@@ -117,6 +122,8 @@ class SQLiteLeases:
             lift_quarantine(connection)
             reaper.tally.write(connection)
             come_forward(connection, reaper.jobs)
+
+        self._database.write(reap)
         for run in reaper.taken:
             if not run.status.is_open:
                 self._notices.note_ended(run.id)

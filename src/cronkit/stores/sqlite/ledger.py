@@ -14,7 +14,7 @@ from cronkit.jobs.validation import page_number
 from cronkit.stores.protocol import RunFilter
 from cronkit.stores.sqlite.database import Connection, Database
 from cronkit.stores.sqlite.moments import to_micros
-from cronkit.stores.sqlite.run_rows import MOST, RUN, RUNS_BY_SEQUENCE, STATUSES, read_snapshot
+from cronkit.stores.sqlite.run_rows import MOST, RUN, RUNS_BY_SEQUENCE, STATUSES, Row, read_snapshot
 from cronkit.stores.sqlite.schema import BLOCK
 
 ALL_TIME = -(2**63), 2**63 - 1
@@ -60,27 +60,28 @@ class SQLiteLedger:
 
     def run(self, run_id: str) -> Run | None:
         """See ``LedgerTable``."""
-        with self._database.read() as connection:
-            row = connection.execute(RUN, (run_id,)).fetchone()
+        row = self._database.read(lambda connection: connection.execute(RUN, (run_id,)).fetchone())
         return None if row is None else read_snapshot(row)
 
     def runs(self, wanted: RunFilter, *, limit: int, cursor: str | None) -> Page[Run]:
         """See ``LedgerTable``."""
-        with self._database.read() as connection:
+
+        def page(connection: Connection) -> tuple[list[Row], bool]:
             sequences = sorted(_sequences(connection, wanted, limit + 1, cursor), reverse=True)[: limit + 1]
             shown = sequences[:limit]
             rows = {row[0]: row for row in connection.execute(RUNS_BY_SEQUENCE, (json.dumps(shown),))}
-        runs = [read_snapshot(rows[sequence]) for sequence in shown]
-        return Page(runs, str(shown[-1]) if len(sequences) > limit else None)
+            return [rows[sequence] for sequence in shown], len(sequences) > limit
+
+        rows, is_more = self._database.read(page)
+        return Page([read_snapshot(row) for row in rows], str(rows[-1][0]) if is_more else None)
 
     def counts(self, namespace: str, job_id: str | None = None) -> Mapping[RunStatus, int]:
         """See ``LedgerTable``."""
         found: dict[RunStatus, int] = {}
-        with self._database.read() as connection:
-            for status, count in _counts(connection, namespace, job_id):
-                if count:
-                    known = STATUSES.get(status, RunStatus.HELD)  # as ``read_snapshot`` shows it
-                    found[known] = found.get(known, 0) + count
+        for status, count in self._database.read(lambda connection: list(_counts(connection, namespace, job_id))):
+            if count:
+                known = STATUSES.get(status, RunStatus.HELD)  # as ``read_snapshot`` shows it
+                found[known] = found.get(known, 0) + count
         return found
 
 

@@ -9,6 +9,7 @@ from operator import itemgetter
 
 from cronkit.clock import utc_now
 from cronkit.jobs.codec import encode_value
+from cronkit.jobs.job import JobRow
 from cronkit.jobs.keys import JobKey
 from cronkit.jobs.run import RunRow
 from cronkit.stores.notices import Notices
@@ -82,9 +83,12 @@ class SQLiteQueue:
     def due_jobs(self, now: datetime | None, limit: int, reach: Reach) -> Due:
         """See ``RunQueue``."""
         at = (now or utc_now()) - self._behind(reach)
-        with self._database.look() as connection:
+
+        def due(connection: Connection) -> list[JobRow]:
             rows = self._due_rows(connection, to_micros(at), limit, reach)
-            return Due(at, read_jobs(connection, self._declarations, rows))
+            return read_jobs(connection, self._declarations, rows)
+
+        return Due(at, self._database.look(due))
 
     def _due_rows(self, connection: Connection, horizon: int, limit: int, reach: Reach) -> list[Row]:
         rows = connection.execute(DUE, (horizon, limit + PASSED_OVER))
@@ -98,12 +102,15 @@ class SQLiteQueue:
 
     def next_wake(self, free: Mapping[str, int], reach: Reach) -> datetime | None:
         """See ``RunQueue``."""
-        with self._database.look() as connection:
+
+        def firsts(connection: Connection) -> list[int | None]:
             times = [self._first(connection, reach, FIRST_DUE, FIRST_DUE_OF_TARGETS)]
             for executor, slots in free.items():
                 if slots > 0:
                     times.append(self._first(connection, reach, FIRST_READY, FIRST_READY_OF_TARGETS, executor))
-        first = min((each for each in times if each is not None), default=None)
+            return times
+
+        first = min((each for each in self._database.look(firsts) if each is not None), default=None)
         return None if first is None else from_micros(max(int(first), EARLIEST)) + self._behind(reach)
 
     def _first(self, connection: Connection, reach: Reach, of_any: str, of_known: str, *values: str) -> int | None:
@@ -152,10 +159,11 @@ class SQLiteQueue:
 
     def _is_anything_ready(self, horizon: datetime, free: Mapping[str, int], reach: Reach) -> bool:
         micros = to_micros(horizon)
-        with self._database.look() as connection:
-            return any(
+        return self._database.look(
+            lambda connection: any(
                 slots > 0 and ready_runs(connection, executor, micros, 1, reach) for executor, slots in free.items()
             )
+        )
 
     def _claim(
         self,
@@ -168,7 +176,7 @@ class SQLiteQueue:
         *,
         careful: bool,
     ) -> Claimant:
-        with self._database.write() as connection:
+        def claim(connection: Connection) -> Claimant:
             claimant = Claimant(
                 connection, self._declarations, now, horizon, node, reach, self._held.lease_length, careful=careful
             )
@@ -176,12 +184,15 @@ class SQLiteQueue:
                 claimant.advance(advances)
             claimant.lease(free)
             claimant.births.write()
-        return claimant
+            return claimant
+
+        return self._database.write(claim)
 
     def enqueue(self, run: RunRow) -> RunRow | None:
         """See ``RunQueue``."""
         kwargs = {} if run.kwargs is None else {run.id: encode_value(dict(run.kwargs), "kwargs")}
-        with self._database.write() as connection:
+
+        def enqueue(connection: Connection) -> RunRow | Births | None:
             known = find_occurrence(connection, run.key)
             if known is not None:
                 row = connection.execute(RUN, (known,)).fetchone()
@@ -197,7 +208,12 @@ class SQLiteQueue:
             births.write()
             births.come_forward([bearer])
             connection.execute(KEEP_REFUSAL, (bearer.last_refusal, bearer.spawned, bearer.key.generation))
-        births.note(self._notices)
+            return births
+
+        found = self._database.write(enqueue)
+        if not isinstance(found, Births):
+            return found
+        found.note(self._notices)
         self._notices.tell(Change.WORK)
         return run
 

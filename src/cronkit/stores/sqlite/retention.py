@@ -47,13 +47,15 @@ class SQLiteRetention:
     def prune(self, now: datetime | None, limit: int) -> int:
         """See ``LedgerTable``."""
         too_old = to_micros(now or utc_now()) - self._keep_for
-        with self._database.read() as connection:
-            if not self._prunable(connection, too_old, limit):
-                return 0
-        with self._database.write() as connection:
+        if not self._database.read(lambda connection: self._prunable(connection, too_old, limit)):
+            return 0
+
+        def prune(connection: Connection) -> int:
             gone = self._prunable(connection, too_old, limit)  # a record of refusals may have been extended meanwhile
             _delete(connection, gone)
-        return len(gone)
+            return len(gone)
+
+        return self._database.write(prune)
 
     def _prunable(self, connection: Connection, too_old: int, limit: int) -> list[int]:
         """Up to ``limit`` runs to forget, the oldest first.
@@ -72,9 +74,9 @@ class SQLiteRetention:
 
     def purge(self, namespace: str, job_id: str) -> int:
         """See ``JobTable``."""
-        with self._database.read() as connection:
-            lives = [pk for (pk,) in connection.execute(FINISHED_LIVES, (namespace, job_id))]
-        for pk in lives:
+        values = namespace, job_id
+        lives = self._database.read(lambda connection: connection.execute(FINISHED_LIVES, values).fetchall())
+        for (pk,) in lives:
             self._purge(pk)
         return len(lives)
 
@@ -82,16 +84,16 @@ class SQLiteRetention:
         for status in TERMINAL:
             while self._purge_slice(pk, status._value_) == SLICE:
                 pass
-        with self._database.write() as connection:
-            for statement in PURGE:
-                connection.execute(statement, (pk,))
+        self._database.write(lambda connection: [connection.execute(statement, (pk,)) for statement in PURGE])
 
     def _purge_slice(self, pk: int, status: str) -> int:
-        with self._database.write() as connection:
+        def purge(connection: Connection) -> int:
             gone = [each for (each,) in connection.execute(ENDED_OF_JOB, (pk, status, SLICE))]
             if gone:
                 _delete(connection, gone)
-        return len(gone)
+            return len(gone)
+
+        return self._database.write(purge)
 
 
 def _delete(connection: Connection, sequences: Iterable[int]) -> None:

@@ -112,11 +112,9 @@ class SQLiteStore:
             has made it into what this one cannot use; StoreUnavailableError: it cannot be opened now.
         """
         self._database.open()
-        with self._database.look() as connection:
-            is_any = is_any_quarantined(connection, READER + 1)
-        if is_any:  # the application may have registered since what its jobs hold
-            with self._database.write() as connection:
-                lift_quarantine(connection, READER + 1)
+        if self._database.look(lambda connection: is_any_quarantined(connection, READER + 1)):
+            # The application may have registered since what its jobs hold.
+            self._database.write(lambda connection: lift_quarantine(connection, READER + 1))
 
     def close(self) -> None:
         """See ``JobStore``."""
