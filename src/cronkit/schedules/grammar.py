@@ -201,7 +201,7 @@ def _read_range(first: int, last: int, step: int, first_text: str, item: str, ki
 def _read_hash(item: str, start: str, step: int, kind: FieldKind, seed: str | None) -> int:
     """``H``, ``H/n``, ``H(a-b)``, ``H(a-b)/n``; ``step`` is 0 where none is written.
 
-    The hash is the first 8 bytes of BLAKE2b over ``seed``, a zero byte and the field's name, as a big-endian number.
+    The hash is the BLAKE2b digest of 8 bytes over ``seed``, a zero byte and the field's name, as a big-endian number.
     Without a step it picks one value of the range; with one it picks the phase, the distance of the first value from
     the low end.
     """
