@@ -15,6 +15,7 @@ from cronkit import (
     JobNotFoundError,
     LifecycleError,
     RunStatus,
+    Schedule,
     Scheduler,
     events,
 )
@@ -114,6 +115,26 @@ def test_a_changed_declaration_changes_the_job(home: Home) -> None:
     job = home.deploy(beat("2h", tags=["new"], timeout="10s")).get("beat")
     assert (job.schedule, job.tags, job.policies.timeout) == (Every("2h"), frozenset({"new"}), timedelta(seconds=10))
     assert job.declared == job.spec
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Every("1h", start="2027-01-01T12:10Z"), Every("1h", start="2027-01-01T12:20Z")),
+        (Cron("0 9 * * *", dst="once"), Cron("0 9 * * *", dst="literal")),
+        (
+            Cron("30 2 * * MON-FRI", tz="America/New_York", end="2027-06-01T00:00"),
+            Cron("30 2 * * MON-FRI", tz="America/New_York", end="2027-07-01T00:00"),
+        ),
+    ],
+    ids=["start", "dst", "end"],
+)
+def test_a_plan_shows_how_two_schedules_of_one_text_differ(home: Home, before: Schedule, after: Schedule) -> None:
+    home.deploy(beat(before))
+    (change,) = home.scheduler(beat(after)).plan().changed["beat"]
+    shown = repr(before.bind(tz=UTC)), repr(after.bind(tz=UTC))
+    assert (change.before, change.after) == shown
+    assert change.before != change.after
 
 
 def test_a_changed_schedule_never_causes_a_catch_up(home: Home) -> None:

@@ -110,8 +110,16 @@ def option_changes(
 ) -> tuple[OptionChange, ...]:
     """What becomes of the options of these names."""
     return tuple(
-        OptionChange(name, _text(option(before, name)), _text(option(after, name)), name in overrides) for name in names
+        OptionChange(name, *_texts(option(before, name), option(after, name)), name in overrides) for name in names
     )
+
+
+def _texts(before: Any, after: Any) -> tuple[str, str]:
+    """Two values that differ, as texts that do too: a schedule's own text leaves out its start, for one."""
+    texts = _text(before), _text(after)
+    if texts[0] == texts[1] and isinstance(before, Schedule) and isinstance(after, Schedule):
+        return repr(before), repr(after)
+    return texts
 
 
 def _text(value: Any) -> str:
