@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from cronkit.errors import ScheduleError
-from cronkit.schedules import Cron, Every
+from cronkit.schedules import Cron, Every, parse_schedule
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,57 @@ def test_parameters_of_other_libraries_are_answered_with_the_text_to_write(
 def test_a_schedule_of_nothing_is_refused(kind: Callable[[], object]) -> None:
     with pytest.raises(ScheduleError, match="the text is empty"):
         kind()
+
+
+@pytest.mark.parametrize(
+    ("phrase", "written", "column"),
+    [
+        ("every monday", "0 0 * * MON", 7),
+        ("Every Monday at 9:05", "5 9 * * MON", 7),
+        ("every day at 10:30", "30 10 * * *", 7),
+        ("every weekday at 6 pm", "0 18 * * MON-FRI", 7),
+        ("on sundays at 12am", "0 0 * * SUN", 1),
+        ("at 09:00", "0 9 * * *", 1),
+        ("daily at 7:15", "15 7 * * *", 1),
+        ("10:30", "30 10 * * *", 1),
+        ("9am", "0 9 * * *", 1),
+        ("daily", "@daily", 1),
+        ("every month", "@monthly", 7),
+    ],
+)
+@pytest.mark.parametrize("reader", [parse_schedule, Every])
+def test_days_and_times_in_words_are_answered_with_the_cron_text(
+    reader: Callable[[str], object], phrase: str, written: str, column: int
+) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        reader(phrase)
+    refused = caught.value
+    assert (refused.field, refused.text, refused.column) == ("schedule", phrase, column)
+    assert refused.hint is not None
+    assert f'write "{written}"' in refused.hint
+    Cron(written)
+
+
+@pytest.mark.parametrize(("phrase", "written"), [("hourly", "@hourly"), ("10:30", "30 10 * * *")])
+def test_a_cron_in_words_is_answered_with_its_text(phrase: str, written: str) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        Cron(phrase)
+    assert caught.value.hint == f'write "{written}"'
+
+
+@pytest.mark.parametrize("phrase", ["every day", "every 5", "25:00", "13pm", "every 2 days at 10:30", "tomorrow", "at"])
+def test_no_cron_text_is_guessed_for_what_may_mean_something_else(phrase: str) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        parse_schedule(phrase)
+    assert caught.value.field == "duration"
+
+
+def test_a_time_that_may_be_an_interval_is_answered_with_both() -> None:
+    with pytest.raises(ScheduleError, match=r'"30 1 [*] [*] [*]" for the time of day, "1h30m" or "1m30s"'):
+        parse_schedule("every 1:30")
+
+
+def test_what_is_wrong_after_every_is_shown_in_the_whole_text() -> None:
+    with pytest.raises(ScheduleError) as caught:
+        parse_schedule("every 5 parsecs")
+    assert (caught.value.text, caught.value.column) == ("every 5 parsecs", 9)

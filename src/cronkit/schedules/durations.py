@@ -192,7 +192,7 @@ def _unknown_unit(text: str, name: str, number: int, start: int) -> ScheduleErro
     if not name and start == len(text):
         return _refused("the number has no unit", text, number, f'write "{text[number:]}s" for seconds')
     if text[start] == ":":
-        return _refused("1:30 may be hours or minutes", text, start, 'write "1h30m" or "1m30s"')
+        return _refused(f"{text[number:]} may be hours or minutes", text, start, 'write them as in "1h30m" or "1m30s"')
     if name in ("mo", "month", "months", "y", "year", "years"):
         return _refused(f"{name} has no fixed length", text, start, _MONTHS_HINT)
     if name in ("us", "microsecond", "microseconds"):

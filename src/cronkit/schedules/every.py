@@ -149,6 +149,16 @@ def _read_period(period: str | timedelta) -> timedelta:
     if not isinstance(period, str):
         return parse_duration(period)
     text = plain_text(period, "duration")
+    try:
+        return _read_words(text)
+    except ScheduleError as refused:
+        from cronkit.schedules.phrases import refused_phrase  # here, for a text that is right does without it
+
+        raise refused_phrase(text) or refused from None
+
+
+def _read_words(text: str) -> timedelta:
+    """A duration, after "every" or alone."""
     word, blank, rest = text.partition(" ")
     if word.lower() not in ("every", "@every"):
         return parse_duration(text)
@@ -165,7 +175,13 @@ def _read_period(period: str | timedelta) -> timedelta:
         raise ScheduleError(
             f"nothing follows {word}", field="duration", text=text, column=len(text) + 1, hint=f'write "{word} 5m"'
         )
-    return parse_duration(rest)
+    try:
+        return parse_duration(rest)
+    except ScheduleError as refused:
+        if refused.column is None:
+            raise
+        column = len(text) - len(rest) + refused.column
+        raise ScheduleError(refused.problem, field="duration", text=text, column=column, hint=refused.hint) from None
 
 
 def _read_edge(value: object, field: str) -> datetime | None:

@@ -15,6 +15,8 @@ MAX_LENGTH = 256
 
 _EVERY_WEEKDAY = (1 << 7) - 1
 _DAY, _WEEKDAY, _YEAR = 3, 5, 6
+_FIVE = 5
+"""How many fields a crontab has."""
 _ZONE_PREFIXES = ("CRON_TZ=", "TZ=")
 
 
@@ -232,6 +234,11 @@ def _wrong_count(parts: list[str], given: str, rules: Dialect) -> ScheduleError:
 def _count_hint(given: str, count: int, rules: Dialect) -> str:
     if "#" in given.split()[-1][:1] or count > max(rules.layouts):
         return "remove what follows the last field"
+    from cronkit.schedules.phrases import cron_text  # here, for a text that is right does without it
+
+    written = cron_text(given) if _FIVE in rules.layouts else None
+    if written is not None:
+        return f'write "{written}"'
     if count == 1 and ":" in given:
         return 'a time of day is written as in "0 9 * * *"'
     if count == 1 and given[:1].isdigit():
