@@ -161,7 +161,8 @@ def test_a_lateness_limit_is_a_duration() -> None:
 @pytest.mark.parametrize(
     "given",
     [{"attempts": 0}, {"attempts": True}, {"attempts": 1.5}, {"delay": 5}, {"delay": "-1s"}, {"backoff": 0.5},
-     {"backoff": 1001}, {"backoff": float("nan")}, {"max_delay": 60}, {"max_delay": "0s"}],
+     {"backoff": 1001}, {"backoff": float("nan")}, {"backoff": "2"}, {"backoff": None}, {"backoff": True},
+     {"max_delay": 60}, {"max_delay": "0s"}],
     ids=str,
 )  # fmt: skip
 def test_a_retry_that_makes_no_sense_is_refused(given: dict[str, Any]) -> None:

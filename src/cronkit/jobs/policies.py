@@ -23,6 +23,11 @@ def _duration(policy: str, value: Any, *, zero: bool = False) -> timedelta:
         raise ConfigurationError(f"{policy}={value!r}: {error}") from None
 
 
+def _check_factor(name: str, value: object) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 1 <= value <= 1000:
+        raise ConfigurationError(f"{name}={value!r}: give a factor from 1 to 1000")
+
+
 class Overlap(StrEnum):
     """What an occurrence does while another run of its job is open, anywhere in the store's scope."""
 
@@ -112,8 +117,7 @@ class Retry:
 
     def __post_init__(self) -> None:
         whole_number("attempts", self.attempts, hint="it counts the first")
-        if not 1 <= self.backoff <= 1000:
-            raise ConfigurationError(f"backoff={self.backoff!r}: give a factor from 1 to 1000")
+        _check_factor("backoff", self.backoff)
         object.__setattr__(self, "delay", _duration("delay", self.delay, zero=True))
         object.__setattr__(self, "max_delay", _duration("max_delay", self.max_delay))
 
