@@ -258,9 +258,19 @@ async def test_the_end_of_a_pause_is_read_in_the_schedulers_zone(make_face: Call
 
 async def test_a_pause_until_no_time_is_refused(face: Face) -> None:
     await face.add(work, "5m", id="beat")
-    with pytest.raises(ScheduleError):
+    with pytest.raises(ScheduleError, match=r'until: .*\n.*\n.*\nhint: .* or a duration such as "2h"'):
         await face.pause("beat", until="later")
+    with pytest.raises(ScheduleError, match=r"until: .* out of range"):
+        await face.pause("beat", until="3000000d")
     assert not (await face.get("beat")).paused
+
+
+@pytest.mark.parametrize("until", ["2h", timedelta(hours=2)])
+async def test_a_pause_may_last_for_a_duration(face: Face, clock: HandClock, until: str | timedelta) -> None:
+    await face.add(work, "5m", id="beat")
+    job = await face.pause("beat", until=until)
+    assert job.pause is not None
+    assert job.pause.until == clock.now() + timedelta(hours=2)
 
 
 async def test_resuming_records_the_paused_time_as_skipped_once(face: Face, clock: HandClock) -> None:

@@ -360,6 +360,18 @@ MISTAKES: dict[str, tuple[Callable[[Scheduler], object], str]] = {
     "a generator": (lambda s: s.job("5m")(generator), "'generator' is a generator"),
     "an async generator": (lambda s: s.job("5m")(async_generator), "'async_generator' is a generator"),
     "a lambda without an id": (lambda s: s.job("5m")(lambda: None), "a lambda has no name of its own"),
+    "a method without its object": (
+        lambda s: s.job("5m")(Thing.method),
+        r"'method' .* is a method without its object: .* scheduler.job\('5m'\)\(thing.method\)",
+    ),
+    "a part of a method without its object": (
+        lambda s: s.job("5m")(functools.partial(Thing.method)),
+        r"a method without its object: .* scheduler.job\('5m'\)\(thing.method\)",
+    ),
+    "a datetime for a schedule": (
+        lambda s: s.job(datetime(2099, 1, 1, tzinfo=UTC))(work),  # type: ignore[arg-type]
+        r"write At\('2099-01-01T00:00:00[+]00:00'\)",
+    ),
     "no schedule": (lambda s: s.job(work), "@scheduler.job needs a schedule"),  # type: ignore[arg-type]
     "one function twice under one id": (lambda s: s.job("5m")(s.job("6m")(work)), "is declared as job 'work' twice"),
     "no function": (lambda s: s.job("5m", id="x")(5), "is int, not a function"),  # type: ignore[type-var]
@@ -367,6 +379,11 @@ MISTAKES: dict[str, tuple[Callable[[Scheduler], object], str]] = {
     "an id that is no text": (lambda s: s.job("5m", id=5)(work), "id=5"),  # type: ignore[arg-type]
     "an id that is too long": (lambda s: s.job("5m", id="x" * 201)(work), "1 to 200 characters"),
 }
+
+
+class Thing:
+    def method(self) -> None:
+        """A target, once it is bound."""
 
 
 def needs_an_argument(n: int) -> None:
@@ -446,6 +463,17 @@ def test_no_word_of_another_scheduler_is_an_option_of_a_job_here(option: str) ->
     assert option not in JobOptions.__annotations__
 
 
+async def test_a_schedule_before_its_target_is_told_where_it_belongs(face: Face) -> None:
+    with pytest.raises(ConfigurationError, match=r"the target comes first, add\(work, '1h'\)"):
+        await face.add("1h", work)
+
+
+async def test_a_job_cannot_be_given_another_id_by_update(face: Face) -> None:
+    await face.add(work, "5m")
+    with pytest.raises(ConfigurationError, match=r"id= is no option of a job: a job keeps its id; .* aliases="):
+        await face.update("work", id="other")
+
+
 async def test_a_mistake_in_add_leaves_no_job_behind(face: Face) -> None:
     with pytest.raises(ConfigurationError):
         await face.add(work, "5m", id="bad", kwargs={"n": 1})
@@ -485,6 +513,8 @@ def test_mistakes_in_the_constructor_are_refused_at_once(colour: str) -> None:
         make(lease=30)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="slots=0"):
         make(executors={"loop": CoroutineExecutor(0)})
+    with pytest.raises(ConfigurationError, match=r"such as ThreadExecutor\(20\)"):
+        make(executors={"default": 20})
 
 
 # -- the run is handed to those who ask for it ------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
@@ -16,6 +16,7 @@ from cronkit import (
     RunError,
     RunNotFoundError,
     RunStatus,
+    ScheduleError,
     Skip,
 )
 from tests.scheduler.faces import NOON, PATIENCE, Face, HandClock
@@ -285,6 +286,29 @@ async def test_the_ledger_shows_runs_newest_first_by_job_and_status(face: Face, 
     assert await face.ledger.counts("b") == {RunStatus.QUEUED: 1}
 
 
+async def test_the_ledger_reads_the_bounds_of_time_as_the_other_verbs_do(make_face: Callable[..., Face]) -> None:
+    face = make_face(tz="Europe/Paris", clock=HandClock())  # it is noon, and in Paris 13:00
+    await face.add(add, id="a", args=[1])
+    await face.trigger("a")
+    for since, found in (("2026-03-27T12:00Z", 1), ("2026-03-27T13:00", 1), (datetime(2026, 3, 27, 13, 1), 0)):
+        assert len(await face.ledger.runs(since=since)) == found
+        assert len(await face.ledger.runs(until=since)) == 1 - found
+
+
+async def test_a_bound_of_time_that_is_none_is_refused_by_its_name(face: Face) -> None:
+    with pytest.raises(ScheduleError, match=r'since: a date without a time .*\n.*\n.*\nhint: write "2026-01-01T00:00"'):
+        await face.ledger.runs(since="2026-01-01")
+    with pytest.raises(ScheduleError, match="until: int is no date and time"):
+        await face.ledger.runs(until=5)
+
+
+async def test_the_id_of_a_job_is_no_runs_id(face: Face) -> None:
+    await face.add(add, id="a", args=[1])
+    for verb in (face.cancel, face.release, face.ledger.run):
+        with pytest.raises(RunNotFoundError, match=r"'a' is a job, not a run: give .* trigger\('a'\)\.id"):
+            await verb("a")
+
+
 async def test_the_ledgers_pages_follow_each_other(face: Face) -> None:
     await face.add(add, id="a", args=[1], overlap="allow")
     handles = [await face.trigger("a") for _ in range(5)]
@@ -298,6 +322,8 @@ async def test_the_ledgers_pages_follow_each_other(face: Face) -> None:
 async def test_a_status_that_there_is_not_is_refused(face: Face) -> None:
     with pytest.raises(ConfigurationError, match="the statuses are queued, running"):
         await face.ledger.runs(status="done")
+    with pytest.raises(ConfigurationError, match="status=5: give one or several of queued, running"):
+        await face.ledger.runs(status=5)
 
 
 async def test_a_runs_progress_and_log_are_kept(running: Face) -> None:

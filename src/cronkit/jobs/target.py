@@ -76,11 +76,24 @@ class Target:
         try:
             self.signature.bind(*args, **given)
         except TypeError as error:
+            if self._lacks_its_object:
+                method = str(self.origin[1]).rpartition(".")[2]
+                raise ConfigurationError(
+                    f"{self.name!r} ({self.place}) is a method without its object: decorate a function, or give the "
+                    f"bound method of an object, as in scheduler.job('5m')(thing.{method})"
+                ) from None
             raise ConfigurationError(
                 f"{self.name!r} cannot be called so: {error}; args= and kwargs= must fit {self.name}{self.signature}"
             ) from None
         if len(self._accepted) < SHAPES:
             self._accepted.add(shape)
+
+    @property
+    def _lacks_its_object(self) -> bool:
+        """Whether this is a function of a class body, whose first parameter is for the object."""
+        first = next(iter(self.signature.parameters), None) if self.signature is not None else None
+        _, name = self.origin
+        return first in ("self", "cls") and "." in str(name).rpartition("<locals>.")[2]
 
 
 def unwrap(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
@@ -138,7 +138,12 @@ class AsyncScheduler:
         return await self._call(self._sync.update, job_id, schedule=schedule, tz=tz, by=by, **options)
 
     async def pause(
-        self, job_id: str, *, reason: str | None = None, until: datetime | str | None = None, by: str | None = None
+        self,
+        job_id: str,
+        *,
+        reason: str | None = None,
+        until: datetime | timedelta | str | None = None,
+        by: str | None = None,
     ) -> Job:
         """See ``Scheduler.pause``."""
         return await self._call(self._sync.pause, job_id, reason=reason, until=until, by=by)
@@ -372,8 +377,8 @@ class AsyncLedger:
         *,
         job: str | None = None,
         status: str | RunStatus | Collection[str] | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page[Run]:

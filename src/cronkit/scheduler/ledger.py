@@ -1,13 +1,14 @@
 """The ledger: what became of every occurrence, for people and programs to read."""
 
-from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime, tzinfo
 
 from cronkit.errors import ConfigurationError, RunNotFoundError
 from cronkit.jobs.page import Page
 from cronkit.jobs.run import Run
 from cronkit.jobs.status import RunStatus
 from cronkit.jobs.validation import storable_text, whole_number
+from cronkit.scheduler.instants import read_instant
 from cronkit.stores.protocol import JobStore, RunFilter
 
 PAGE_LIMIT = 1_000
@@ -16,29 +17,36 @@ PAGE_LIMIT = 1_000
 class Ledger:
     """The read side of one scheduler's store and namespace."""
 
-    def __init__(self, store: Callable[[], JobStore], namespace: str) -> None:
+    def __init__(self, store: Callable[[], JobStore], namespace: str, tz: tzinfo | str = UTC) -> None:
         self._store = store
         self._namespace = namespace
+        self._tz = tz
 
     def runs(
         self,
         *,
         job: str | None = None,
         status: str | RunStatus | Collection[str] | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page[Run]:
         """A page of runs, newest first: of one job, in some statuses, scheduled from ``since`` and before ``until``.
 
+        The two are datetimes or ISO text, in the scheduler's zone where they have no offset.
+
         Raises:
-            ConfigurationError: an unknown status, or a limit outside 1 to 1,000.
+            ConfigurationError: an unknown status, or a limit outside 1 to 1,000; ScheduleError: what is no date-time.
         """
         check_limit(limit)
         check_texts(job=job, cursor=cursor)
         wanted = RunFilter(
-            namespace=self._namespace, job_id=job, statuses=read_statuses(status), since=since, until=until
+            namespace=self._namespace,
+            job_id=job,
+            statuses=read_statuses(status),
+            since=None if since is None else read_instant("since", since, self._tz),
+            until=None if until is None else read_instant("until", until, self._tz),
         )
         return self._store().runs(wanted, limit=limit, cursor=cursor)
 
@@ -51,7 +59,7 @@ class Ledger:
         check_texts(run_id=run_id)
         run = self._store().run(run_id)
         if run is None:
-            raise no_run(run_id)
+            raise no_run(run_id, is_job=self._store().load(self._namespace, run_id) is not None)
         return run
 
     def counts(self, job: str | None = None) -> Mapping[RunStatus, int]:
@@ -60,8 +68,13 @@ class Ledger:
         return self._store().counts(self._namespace, job)
 
 
-def no_run(run_id: str) -> RunNotFoundError:
-    """The error that says that the store has no such run."""
+def no_run(run_id: str, *, is_job: bool = False) -> RunNotFoundError:
+    """The error that says that the store has no such run; ``is_job``: a job has this id."""
+    if is_job:
+        return RunNotFoundError(
+            f"{run_id!r} is a job, not a run: give the id of one of its runs, as trigger({run_id!r}).id or "
+            f"ledger.runs(job={run_id!r}) has it"
+        )
     return RunNotFoundError(f"no run {run_id!r}: it was removed by retention, or belongs to another store")
 
 
@@ -85,6 +98,8 @@ def read_statuses(status: str | RunStatus | Collection[str] | None) -> frozenset
     """
     if status is None:
         return None
+    if not isinstance(status, str | Iterable):
+        raise ConfigurationError(f"status={status!r}: give one or several of {', '.join(RunStatus)}")
     try:
         return frozenset({RunStatus(status)} if isinstance(status, str) else map(RunStatus, status))
     except ValueError as error:

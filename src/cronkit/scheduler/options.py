@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from datetime import timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache, partial
 from types import NoneType
 from typing import Any, Required, TypedDict
@@ -163,6 +163,8 @@ class SpecReader:
             return parse_schedule(schedule, tz=tz, seed=job_id).bind(tz=self.tz)
         if isinstance(schedule, timedelta):
             return Every(schedule)
+        if isinstance(schedule, datetime):
+            raise ConfigurationError(f"schedule={schedule!r} is an instant: write At({schedule.isoformat()!r})")
         if not isinstance(schedule, OWN_SCHEDULES) and not isinstance(schedule, Schedule):
             raise ConfigurationError(
                 f"schedule={schedule!r} is no schedule: give a text such as '0 9 * * MON-FRI' or '5m', or a Schedule"

@@ -62,6 +62,7 @@ class Registrar(NamedTuple):
         options: JobOptions,
     ) -> Declaration:
         """A job that is to be added at run time; its target is not registered yet."""
+        _refuse_schedule_first(target, schedule)
         known = self._target(target, job_id)
         former = self.parts.registry.check_aliases(known, aliases)
         return Declaration(self._spec(known, schedule, job_id, tz, options), known, former)
@@ -159,6 +160,13 @@ class Registrar(NamedTuple):
         return ConfigurationError(
             f"no target is called {name!r}: decorate it with @scheduler.target; the targets are {names}"
         )
+
+
+def _refuse_schedule_first(target: object, schedule: object) -> None:
+    """Refuse ``add("1h", function)``."""
+    if callable(schedule):
+        name = getattr(schedule, "__name__", repr(schedule))
+        raise ConfigurationError(f"add({target!r}, {name}): the target comes first, add({name}, {target!r})")
 
 
 def _refuse_never(spec: JobSpec, now: datetime) -> None:

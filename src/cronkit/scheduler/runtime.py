@@ -213,7 +213,10 @@ def check_executors(executors: Mapping[Any, object]) -> None:
         raise ConfigurationError(f"executors={executors!r}: give names with their executors")
     for name, executor in executors.items():
         if not isinstance(name, str) or not name or not callable(getattr(executor, "submit", None)):
-            raise ConfigurationError(f"executors={{{name!r}: {executor!r}}}: give a name and an executor")
+            size = executor if isinstance(executor, int) else ""
+            raise ConfigurationError(
+                f"executors={{{name!r}: {executor!r}}}: give a name and an executor, such as ThreadExecutor({size})"
+            )
 
 
 def drain_time(drain: Duration) -> timedelta:

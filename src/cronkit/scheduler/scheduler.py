@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar, Unpack, overload
 
 from cronkit.clock import Alarm, Clock, SystemClock
 from cronkit.engine.store_clock import StoreClock, shared_clock
-from cronkit.errors import ConfigurationError, JobNotFoundError, LifecycleError
+from cronkit.errors import ConfigurationError, JobNotFoundError, LifecycleError, RunNotFoundError
 from cronkit.events import Event, EventBus
 from cronkit.executors.coroutine import CoroutineExecutor
 from cronkit.executors.protocol import Executor
@@ -29,6 +29,7 @@ from cronkit.scheduler.declarations import Declarations
 from cronkit.scheduler.deployment import Deployment
 from cronkit.scheduler.handle import RunHandle, RunWaiters
 from cronkit.scheduler.health import Health
+from cronkit.scheduler.instants import read_end
 from cronkit.scheduler.job_writer import JobWriter
 from cronkit.scheduler.ledger import Ledger, check_limit, check_texts, no_run
 from cronkit.scheduler.options import AnySchedule, JobOptions, JobRequest, SpecReader, Zone, as_mapping
@@ -36,7 +37,6 @@ from cronkit.scheduler.plan import Plan
 from cronkit.scheduler.registrar import Registrar
 from cronkit.scheduler.runtime import Parts, Running, Runtime, check_executors, drain_time, lease_times
 from cronkit.scheduler.stop_signals import StopSignals
-from cronkit.schedules import At
 from cronkit.schedules.zones import resolve_zone
 from cronkit.stores import open_store
 from cronkit.stores.protocol import JobFilter, JobStore, Scope
@@ -123,7 +123,7 @@ class Scheduler:
         self._owner = owner
         self._importable = Importable(importable)
         self._use(parts)
-        self.ledger = Ledger(lambda: self._parts.store, namespace)
+        self.ledger = Ledger(lambda: self._parts.store, namespace, self._reader.tz)
 
     # -- registration -------------------------------------------------------------------------------------------------
 
@@ -259,17 +259,22 @@ class Scheduler:
         return self._writer.update(job_id, change, by)
 
     def pause(
-        self, job_id: str, *, reason: str | None = None, until: datetime | str | None = None, by: str | None = None
+        self,
+        job_id: str,
+        *,
+        reason: str | None = None,
+        until: datetime | timedelta | str | None = None,
+        by: str | None = None,
     ) -> Job:
-        """Stop a job's schedule until ``resume``, or up to a time: what is due at that very instant runs.
+        """Stop a job's schedule until ``resume``, up to a time, or for a duration: what is due at its very end runs.
 
         ``trigger`` still works.
 
         Raises:
-            JobNotFoundError: there is no such job; ScheduleError: ``until`` is no date-time.
+            JobNotFoundError: there is no such job; ScheduleError: ``until`` is no date-time and no duration.
         """
-        end = None if until is None else self._instant(until)
         self._apply_declarations(job_id=job_id, reason=reason, by=by)
+        end = None if until is None else read_end("until", until, self._reader.tz, self._parts.clock.now())
         return self._writer.pause(job_id, reason, end, by)
 
     def resume(self, job_id: str, *, by: str | None = None) -> Job:
@@ -437,7 +442,7 @@ class Scheduler:
         self._enter(run_id=run_id, reason=reason)
         status = self._parts.store.request_cancel(run_id, reason, self._parts.clock.now())
         if status is None:
-            raise no_run(run_id)
+            raise self._no_run(run_id)
         return status
 
     def release(self, run_id: str) -> RunStatus:
@@ -451,7 +456,7 @@ class Scheduler:
         self._enter(run_id=run_id)
         status = self._parts.store.release(run_id, self._parts.clock.now())
         if status is None:
-            raise no_run(run_id)
+            raise self._no_run(run_id)
         return status
 
     # -- life ---------------------------------------------------------------------------------------------------------
@@ -608,5 +613,7 @@ class Scheduler:
     def _deployment(self) -> Deployment:
         return Deployment(self._registrar)
 
-    def _instant(self, text: datetime | str) -> datetime:
-        return At(text).bind(tz=self._reader.tz).instants[0].astimezone(UTC)
+    def _no_run(self, run_id: str) -> RunNotFoundError:
+        """The error that says that there is no such run, and whether it is a job that has this id."""
+        is_job = self._parts.declarations.get(run_id) or self._parts.store.load(self.namespace, run_id)
+        return no_run(run_id, is_job=bool(is_job))

@@ -40,6 +40,7 @@ REMEDIES: Mapping[str, str] = {
     "exists": "it belongs to add() and add_many()",
     "by": "it belongs to the verbs that write jobs: add(), update(), pause(), resume(), reset(), remove() and apply()",
     "key": "it belongs to trigger()",
+    "id": "a job keeps its id; under another one, declare it with the old one among its aliases=",
 }
 TRIGGERS = frozenset({"interval", "cron", "date"})
 """APScheduler's words for a kind of schedule, which come where cronkit has the schedule itself."""
