@@ -192,6 +192,28 @@ def test_a_closure_over_other_values_is_not_declared_over_the_first(face: Face) 
         face.inner.job("5m")(redefined(2))
 
 
+def test_a_loop_that_declares_several_functions_under_one_id_is_told_of(
+    face: Face, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+
+        @face.inner.job("1h")
+        def sync() -> None: ...
+
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "job 'sync' is declared again" in caplog.text
+    assert "scheduler.job('1h', id=name)(function)" in caplog.text
+
+
+def test_what_is_declared_again_and_is_no_loop_is_not_told_of(face: Face, caplog: pytest.LogCaptureFixture) -> None:
+    thing = Thing()
+    for _ in range(2):
+        face.inner.job("1h")(work)
+        face.inner.job("1h")(thing.method)
+        run_cell(face.inner, "5m", 1)
+    assert caplog.text == ""
+
+
 async def test_a_job_declared_again_in_the_same_way_is_the_same_job(face: Face) -> None:
     def create_app() -> None:
         @face.inner.job("5m")

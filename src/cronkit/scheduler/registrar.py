@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 from cronkit.errors import ConfigurationError, CronkitError
 from cronkit.jobs.importing import Importable
 from cronkit.jobs.job import JobSpec
-from cronkit.jobs.target import Target
+from cronkit.jobs.target import Target, unwrap
 from cronkit.scheduler.declarations import Declaration
 from cronkit.scheduler.options import AnySchedule, JobOptions, JobRequest, SpecReader, Zone, as_mapping
 from cronkit.scheduler.runtime import Parts
@@ -49,6 +49,7 @@ class Registrar(NamedTuple):
             self._spec(target, schedule, job_id, tz, options), target, registry.check_aliases(target, aliases)
         )
         _refuse_never(job.spec, self.parts.clock.now())
+        _warn_of_one_for_several(job, function)
         self.parts.declarations.declare(job)
         self.register(job)
 
@@ -159,6 +160,20 @@ class Registrar(NamedTuple):
         names = ", ".join(sorted(self.parts.registry.targets)) or "none yet"
         return ConfigurationError(
             f"no target is called {name!r}: decorate it with @scheduler.target; the targets are {names}"
+        )
+
+
+def _warn_of_one_for_several(job: Declaration, function: Callable[..., Any]) -> None:
+    """Tell of a loop or a factory: it makes functions that are one to the registry, of one piece of code.
+
+    A cell that is run again, or a module that is reloaded, is compiled anew.
+    """
+    if unwrap(job.target.function) is not unwrap(function):
+        logger.warning(
+            "job %r is declared again by the same piece of code, %s, and stays one job: where a loop or a factory "
+            "means several, give each its own id=, as in scheduler.job('1h', id=name)(function)",
+            job.spec.id,
+            job.target.place,
         )
 
 
