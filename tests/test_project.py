@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -79,6 +80,42 @@ def test_dir_shows_every_exported_name() -> None:
 
 def test_every_error_is_exported() -> None:
     assert set(errors.__all__) - set(cronkit.__all__) == set()
+
+
+def own_classes(annotation: object) -> Iterator[type]:
+    """The classes of cronkit's own that an annotation names."""
+    if inspect.isclass(annotation) and annotation.__module__.startswith("cronkit."):
+        yield annotation
+    for part in (get_origin(annotation), *get_args(annotation)):
+        if part is not None:
+            yield from own_classes(part)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(cronkit.Scheduler, cronkit.RunHandle, cronkit.Ledger, cronkit.Job),
+        *(cronkit.AsyncScheduler, cronkit.AsyncRunHandle, cronkit.AsyncLedger),
+    ],
+)
+def test_what_a_public_verb_returns_can_be_imported_by_name(kind: type) -> None:
+    members = [value for name, value in inspect.getmembers(kind) if not name.startswith("_")]
+    verbs = [each.fget if isinstance(each, property) else each for each in members]
+    hints = [get_type_hints(verb).get("return") for verb in verbs if inspect.isfunction(verb)]
+    returned = {found.__name__ for hint in hints for found in own_classes(hint)}
+    assert returned
+    assert returned - set(cronkit.__all__) == set()
+
+
+@pytest.mark.parametrize("kind", [cronkit.Job, cronkit.JobSpec, cronkit.Run, cronkit.Policies, cronkit.Revision])
+def test_what_is_read_of_a_job_or_a_run_can_be_imported_by_name(kind: type) -> None:
+    held = {found.__name__ for hint in get_type_hints(kind).values() for found in own_classes(hint)}
+    assert held
+    assert held - set(cronkit.__all__) == set()
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    assert cronkit.__version__ == version("cronkit")
 
 
 def test_the_testing_extra_brings_what_the_suites_import() -> None:

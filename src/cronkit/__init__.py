@@ -20,14 +20,19 @@ from cronkit.errors import (
 from cronkit.executors.coroutine import CoroutineExecutor
 from cronkit.executors.thread import ThreadExecutor
 from cronkit.jobs.attempt import RunContext, current_run
-from cronkit.jobs.job import Job
+from cronkit.jobs.job import Job, JobSpec, Pause, Revision
+from cronkit.jobs.keys import Cause, JobKey
 from cronkit.jobs.outcome import Fail, RetryLater, Skip
-from cronkit.jobs.policies import Defaults, Missed, OnCrash, Overlap, Retry
-from cronkit.jobs.run import Run
+from cronkit.jobs.page import Page
+from cronkit.jobs.policies import Defaults, Missed, OnCrash, Overlap, Policies, Retry
+from cronkit.jobs.run import ErrorInfo, Run
 from cronkit.jobs.status import RunStatus
 from cronkit.jobs.storable import storable
 from cronkit.scheduler import AsyncScheduler, JobRequest, OptionChange, Plan, Scheduler
+from cronkit.scheduler.async_scheduler import AsyncLedger, AsyncRunHandle
 from cronkit.scheduler.handle import RunHandle
+from cronkit.scheduler.health import Health
+from cronkit.scheduler.ledger import Ledger
 from cronkit.scheduler.options import JobOptions
 from cronkit.schedules import (
     At,
@@ -43,26 +48,36 @@ from cronkit.schedules import (
 )
 from cronkit.stores import MemoryStore
 
+__version__ = "0.1.0.dev0"
+
 if _typing.TYPE_CHECKING:
     from cronkit.stores import SQLiteStore
 
 __all__ = [
+    "AsyncLedger",
+    "AsyncRunHandle",
     "AsyncScheduler",
     "At",
     "CalendarInterval",
+    "Cause",
     "ConfigurationError",
     "CoroutineExecutor",
     "Cron",
     "CronkitError",
     "Defaults",
+    "ErrorInfo",
     "Every",
     "Fail",
     "Finding",
+    "Health",
     "Job",
     "JobExistsError",
+    "JobKey",
     "JobNotFoundError",
     "JobOptions",
     "JobRequest",
+    "JobSpec",
+    "Ledger",
     "LifecycleError",
     "Manual",
     "MemoryStore",
@@ -70,9 +85,13 @@ __all__ = [
     "OnCrash",
     "OptionChange",
     "Overlap",
+    "Page",
+    "Pause",
     "Plan",
+    "Policies",
     "Retry",
     "RetryLater",
+    "Revision",
     "Run",
     "RunContext",
     "RunError",
