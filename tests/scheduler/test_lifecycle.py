@@ -69,6 +69,16 @@ async def test_starting_twice_is_refused_and_harms_nothing(running: Face) -> Non
     assert await (await running.trigger("work")).result(timeout=PATIENCE) == "done"
 
 
+async def test_a_start_says_what_runs_from_where_in_which_zone(
+    make_face: Callable[..., Face], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "cronkit.scheduler")
+    face = make_face(tz="Europe/Paris")
+    face.inner.job(Manual())(work)
+    async with face:
+        assert "declared jobs: 1; store: MemoryStore, namespace 'default'; zone: Europe/Paris" in caplog.text
+
+
 async def test_stopping_what_does_not_run_does_nothing(face: Face) -> None:
     assert await face.stop() == 0
 

@@ -1,5 +1,6 @@
 """The scheduler: the public verbs. It holds no rule; the layers below decide."""
 
+import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -43,6 +44,8 @@ from cronkit.stores.protocol import JobFilter, JobStore, Scope
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Listener = TypeVar("Listener", bound=Callable[..., Any])
+
+logger = logging.getLogger("cronkit.scheduler")
 
 DRAIN = "25s"
 
@@ -485,6 +488,7 @@ class Scheduler:
             except BaseException:  # an interrupt too, although the engine may have begun
                 runtime.stop(timedelta())
                 raise
+        self._tell_of_start()
 
     def stop(self, *, drain: Duration = DRAIN) -> int:
         """Claim nothing more, let runs end for up to ``drain``, cancel the rest; return how many were left running.
@@ -561,6 +565,14 @@ class Scheduler:
             with self._lock:
                 self._use(original)
                 self._runtime = None
+
+    def _tell_of_start(self) -> None:
+        store, count = self._parts.store, len(self._parts.declarations.ids)
+        where = type(store).__name__ if type(store).__repr__ is object.__repr__ else repr(store)
+        logger.info(
+            "the scheduler runs: declared jobs: %d; store: %s, namespace %r; zone: %s",
+            *(count, where, self.namespace, self._reader.tz),
+        )
 
     def _check_idle(self) -> None:
         if self.is_running:
