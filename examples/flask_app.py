@@ -3,15 +3,18 @@
     pip install ".[examples]"
     flask --app examples.flask_app run
 
-The scheduler starts with the application and stops when the process ends. Under several worker processes each has its
-own memory store and its own runs: every job runs in each of them.
+The scheduler starts with the application and stops when the process ends. Under several worker processes each would
+have its own memory store and run every job: give them a file to share, ``Scheduler("sqlite:///jobs.db")``, and each
+occurrence runs in one of them.
 """
 
 import atexit
+import os
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask, abort
+from flask.helpers import get_debug_flag
 
 from cronkit import Scheduler
 from cronkit.errors import JobNotFoundError, RunError
@@ -27,10 +30,19 @@ def clean_sessions() -> int:
     return len(cleaned)
 
 
+def start_scheduler() -> None:
+    """Start it once in the process that serves, however often an application is made."""
+    # `flask run --debug` makes the application in two processes: the reloader, and the server that it watches over.
+    # With --no-reload there is no second one: leave this check out.
+    is_reloader = get_debug_flag() and os.environ.get("WERKZEUG_RUN_MAIN") != "true"
+    if not is_reloader and not scheduler.is_running:
+        scheduler.start()
+        atexit.register(scheduler.stop)
+
+
 def create_app() -> Flask:
     app = Flask(__name__)
-    scheduler.start()
-    atexit.register(scheduler.stop)
+    start_scheduler()
 
     @app.get("/jobs/<job_id>")
     def job(job_id: str) -> dict[str, Any]:

@@ -121,9 +121,23 @@ def test_the_fastapi_example_runs_its_jobs_while_the_application_lives(load: Cal
     testclient = pytest.importorskip("fastapi.testclient", reason="needs the examples extra")
     example = load("fastapi_lifespan")
     with testclient.TestClient(example.app) as client:
-        first = client.post("/jobs/refresh_rates/runs").json()["value"]["USD"]
+        first = eventually(lambda: client.get("/rates").json().get("USD"))
         eventually(lambda: client.get("/rates").json()["USD"] > first)
+
+
+def test_the_fastapi_example_triggers_a_run_and_reads_its_progress(load: Callable[[str], ModuleType]) -> None:
+    testclient = pytest.importorskip("fastapi.testclient", reason="needs the examples extra")
+    example = load("fastapi_lifespan")
+    with testclient.TestClient(example.app) as client:
+        accepted = client.post("/jobs/export/runs")
+        assert accepted.status_code == 202
+        run = f"/runs/{accepted.json()['id']}"
+        part = eventually(lambda: (found := client.get(run).json())["progress"] and found)
+        assert re.fullmatch(r"\d of 4 parts are written", part["note"])
+        end = eventually(lambda: (found := client.get(run).json())["status"] == "succeeded" and found)
+        assert (end["progress"], end["value"]) == (1.0, "export.csv")
         assert client.post("/jobs/unknown/runs").status_code == 404
+        assert client.get("/runs/unknown").status_code == 404
 
 
 def test_the_fastapi_example_runs_coroutines_on_the_loop_of_the_application(load: Callable[[str], ModuleType]) -> None:
@@ -146,14 +160,35 @@ def test_the_fastapi_example_runs_coroutines_on_the_loop_of_the_application(load
 # Flask
 
 
-def test_the_flask_example_runs_its_job_beside_the_application(load: Callable[[str], ModuleType]) -> None:
+@pytest.fixture
+def flask_example(load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     pytest.importorskip("flask", reason="needs the examples extra")
+    for name in ("FLASK_DEBUG", "WERKZEUG_RUN_MAIN"):
+        monkeypatch.delenv(name, raising=False)
     example = load("flask_app")
-    client = example.create_app().test_client()
-    try:
-        value = client.post("/jobs/clean_sessions/runs").get_json()["value"]
-        eventually(lambda: len(example.cleaned) > value)
-        assert client.get("/jobs/clean_sessions").get_json()["schedule"] == "every 1s"
-        assert client.get("/jobs/unknown").status_code == 404
-    finally:
-        example.scheduler.stop()
+    yield example
+    example.scheduler.stop()
+
+
+def test_the_flask_example_runs_its_job_beside_the_application(flask_example: ModuleType) -> None:
+    client = flask_example.create_app().test_client()
+    value = client.post("/jobs/clean_sessions/runs").get_json()["value"]
+    eventually(lambda: len(flask_example.cleaned) > value)
+    assert client.get("/jobs/clean_sessions").get_json()["schedule"] == "every 1s"
+    assert client.get("/jobs/unknown").status_code == 404
+
+
+def test_the_flask_example_can_make_its_application_twice(flask_example: ModuleType) -> None:
+    flask_example.create_app()
+    flask_example.create_app()
+    assert flask_example.scheduler.is_running
+
+
+@pytest.mark.parametrize(("process", "starts"), [({}, False), ({"WERKZEUG_RUN_MAIN": "true"}, True)])
+def test_the_flask_example_starts_its_scheduler_in_the_server_and_not_in_the_reloader(
+    flask_example: ModuleType, monkeypatch: pytest.MonkeyPatch, process: dict[str, str], starts: bool
+) -> None:
+    for name, value in {"FLASK_DEBUG": "1", **process}.items():
+        monkeypatch.setenv(name, value)
+    flask_example.create_app()
+    assert flask_example.scheduler.is_running == starts
