@@ -14,17 +14,20 @@ Any other language, or none, fails: a block that nothing checks goes stale.
 
 import doctest
 import importlib.util
+import logging
 import re
 import shlex
 import shutil
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from cronkit import events
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -120,6 +123,8 @@ CHECKS: dict[str, Callable[[Block, Path, ModuleType], None]] = {
 def check_page(page: Path) -> None:
     session = ModuleType(f"page_{page.stem.lower()}")
     sys.modules[session.__name__] = session
+    logger = logging.getLogger("cronkit")
+    handlers, level = list(logger.handlers), logger.level
     try:
         for block in blocks(page.read_text("utf-8")):
             if block.language not in CHECKS:
@@ -127,6 +132,8 @@ def check_page(page: Path) -> None:
             CHECKS[block.language](block, page, session)
     finally:
         del sys.modules[session.__name__]
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -140,6 +147,16 @@ def test_every_link_of_a_page_to_a_file_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert missing == []
+
+
+def test_the_page_of_events_has_every_event_with_its_own_fields() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| ", (ROOT / "docs" / "events.md").read_text("utf-8"), re.MULTILINE)
+    shown = {name: re.findall(r"`(\w+)`", own) for name, own in rows}
+    kinds = [each for base in events.Event.__subclasses__() for each in base.__subclasses__()]
+    assert shown == {
+        kind.__name__: [each.name for each in fields(kind) if each.name not in kind.__base__.__dataclass_fields__]
+        for kind in kinds
+    }
 
 
 @pytest.mark.parametrize(
