@@ -1,5 +1,7 @@
 """Jobs due at one second in a SQLite file, and the processes that run them: what ``durable.py`` and ``scale.py`` time.
 
+A module of those two: run by itself it does nothing.
+
 The processes are told to stop once all of them together have told the end of every run, so that nobody asks the file
 while it is timed. cronkit's ends are told by its event, which follows the write; APScheduler's by its own event.
 Functions have a pool of 100 threads on either side, rather than cronkit's default of 32 and APScheduler's of 10: a

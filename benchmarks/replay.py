@@ -1,5 +1,7 @@
 """The raw side: the rows that cronkit wrote to a SQLite file, written again by nothing but batched statements.
 
+A module of ``durable.py`` and ``scale.py``: run by itself it does nothing.
+
 It takes tables, indexes and columns from the files, so that it writes what cronkit wrote, synced as fully. It looks
 nothing up, decides nothing and checks nothing but a job's revision.
 """

@@ -1,4 +1,7 @@
-"""What benchmarks share: measurements that have a process of their own, subjects in turn, and lines with verdicts."""
+"""What benchmarks share: measurements that have a process of their own, subjects in turn, and lines with verdicts.
+
+A module of theirs: run by itself it does nothing.
+"""
 
 import json
 import statistics
