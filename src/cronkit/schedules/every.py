@@ -11,6 +11,7 @@ from cronkit.schedules.durations import describe_duration, format_duration, inte
 from cronkit.schedules.expression import plain_text
 from cronkit.schedules.lint import Finding, many_runs, never_runs
 from cronkit.schedules.moments import MICRO, from_micros, micros, read_moment, require_aware
+from cronkit.schedules.phrases import refused_phrase
 from cronkit.schedules.schedule import Schedule, Value
 from cronkit.schedules.timeline import DAY, MAX_SECOND, MIN_SECOND
 
@@ -152,8 +153,6 @@ def _read_period(period: str | timedelta) -> timedelta:
     try:
         return _read_words(text)
     except ScheduleError as refused:
-        from cronkit.schedules.phrases import refused_phrase  # here, for a text that is right does without it
-
         raise refused_phrase(text) or refused from None
 
 

@@ -8,6 +8,7 @@ from cronkit.schedules.dialects import ABSENT, Dialect
 from cronkit.schedules.fields import CronFields
 from cronkit.schedules.grammar import FieldKind, Refused, read_field
 from cronkit.schedules.monthdays import SpecialDay
+from cronkit.schedules.phrases import cron_text
 
 __all__ = ["MAX_LENGTH", "plain_text", "read_expression", "uses_hash"]
 
@@ -234,8 +235,6 @@ def _wrong_count(parts: list[str], given: str, rules: Dialect) -> ScheduleError:
 def _count_hint(given: str, count: int, rules: Dialect) -> str:
     if "#" in given.split()[-1][:1] or count > max(rules.layouts):
         return "remove what follows the last field"
-    from cronkit.schedules.phrases import cron_text  # here, for a text that is right does without it
-
     written = cron_text(given) if _FIVE in rules.layouts else None
     if written is not None:
         return f'write "{written}"'

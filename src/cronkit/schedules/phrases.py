@@ -11,10 +11,11 @@ _PERIODS = {"month": "@monthly", "year": "@yearly"}
 """Those that have no fixed length; "every week" is an interval."""
 _DAYS = {"day": "*", "daily": "*", "weekday": "MON-FRI", "weekend": "SAT,SUN"}
 _NAMES = "monday|tuesday|wednesday|thursday|friday|saturday|sunday|mon|tue|wed|thu|fri|sat|sun"
-_PHRASE = re.compile(
+_PHRASE = (
     rf"(?P<every>@?every )?(?:on )?(?P<day>day|daily|weekday|weekend|{_NAMES})?s?"
     r"(?: ?(?:at )?(?P<hour>\d{1,2})(?P<minute>:\d\d)? ?(?P<half>am|pm)?)?"
 )
+"""Compiled when it is first needed: that takes a millisecond, and a text that is right does without it."""
 
 
 def cron_text(phrase: str) -> str | None:
@@ -25,7 +26,7 @@ def cron_text(phrase: str) -> str | None:
     period = _PERIODS.get(words.removeprefix("@").removeprefix("every "))
     if period is not None:
         return period
-    found = _PHRASE.fullmatch(words)
+    found = re.fullmatch(_PHRASE, words)
     if found is None:
         return None
     day, hour, minute, half = found["day"], found["hour"], found["minute"], found["half"]
