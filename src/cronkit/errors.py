@@ -119,11 +119,11 @@ class LifecycleError(CronkitError, RuntimeError):
 
 
 class RunError(CronkitError, RuntimeError):
-    """A run whose value was asked for ended without one.
+    """A run whose value was asked for ended without one, or with one that its store could not keep or cannot read.
 
-    ``status`` is the run's status as text, ``reason`` why it was skipped, missed or cancelled, ``error_type`` and
-    ``error_message`` the failure's class name and text, ``traceback`` its traceback as text; each of the last four
-    is None where there is none. The same on every store.
+    ``status`` is the run's status as text, ``reason`` why it was skipped, missed or cancelled, or why the value of one
+    that succeeded is not there, ``error_type`` and ``error_message`` the failure's class name and text, ``traceback``
+    its traceback as text; each of the last four is None where there is none. The same on every store.
     """
 
     def __init__(

@@ -4,13 +4,17 @@ import logging
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cronkit import ConfigurationError, RunStatus, Scheduler, UnreadableError
+import cronkit
+from cronkit import ConfigurationError, RunError, RunStatus, Scheduler, UnreadableError
+from cronkit.jobs import storable
 from cronkit.testing import simulate
+from tests.scheduler.faces import Face
 from tests.scheduler.homes import Home
 
 PATIENCE = 10
@@ -18,6 +22,10 @@ PATIENCE = 10
 
 def send(n: object = 0) -> object:
     return n
+
+
+def object_of_its_own() -> object:
+    return object()
 
 
 @pytest.fixture
@@ -94,6 +102,69 @@ def test_a_simulation_of_a_durable_scheduler_takes_what_memory_takes(file: Home)
     scheduler = file.scheduler(lambda s: s.job("1h")(send))
     with simulate(scheduler, start="2027-01-01T00:00Z"):
         scheduler.trigger("send", kwargs={"n": object()})
+
+
+# -- results that the store has not ------------------------------------------------------------------------------------
+
+
+@cronkit.storable(name="test_durable_stores.Receipt")
+@dataclass
+class Receipt:
+    """What one program knows, and another may not."""
+
+    n: int = 1
+
+
+@pytest.mark.anyio
+async def test_a_result_that_cannot_be_kept_is_an_error_that_says_so_and_the_run_has_succeeded(
+    make_face: Callable[..., Face], tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/jobs.db"
+    async with make_face(url) as face:
+        await face.add(object_of_its_own)
+        handle = await face.trigger("object_of_its_own")
+        another = Face(make_face(url).inner.run_handle(handle.inner.id))
+        for asked in (handle, another):
+            with pytest.raises(
+                RunError,
+                match=r"of job 'object_of_its_own' succeeded, but its value was not kept: "
+                r"result is a object, .* an id or a text",
+            ) as caught:
+                await asked.result(timeout=PATIENCE)
+            assert caught.value.status == "succeeded"
+            assert (caught.value.reason or "").startswith("its value was not kept")
+        assert (await face.get("object_of_its_own")).counters["succeeded"] == 1
+
+
+def test_a_result_that_cannot_be_kept_is_warned_of(file: Home, caplog: pytest.LogCaptureFixture) -> None:
+    with file.scheduler() as scheduler:
+        scheduler.add(object_of_its_own)
+        handle = scheduler.trigger("object_of_its_own")
+        with pytest.raises(RunError):
+            handle.result(timeout=PATIENCE)
+    (record,) = (record for record in caplog.records if record.name == "cronkit.run")
+    assert record.levelno == logging.WARNING
+    assert record.getMessage().startswith(
+        f"run {handle.id} of job 'object_of_its_own' succeeded, but its value was not kept: result is a object"
+    )
+
+
+def test_a_result_that_only_another_program_can_read_is_an_error_that_names_what_is_missing(
+    file: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with file.scheduler() as scheduler:
+        scheduler.add(Receipt, id="receipt")
+        handle = scheduler.trigger("receipt")
+        assert handle.result(timeout=PATIENCE) == Receipt()
+        monkeypatch.delitem(storable._by_name, "test_durable_stores.Receipt")
+        with pytest.raises(RunError, match="succeeded, but what the run left cannot be read: no dataclass is reg"):
+            handle.result(timeout=PATIENCE)
+
+
+def test_a_job_that_returns_nothing_has_none_as_its_result(file: Home) -> None:
+    with file.scheduler() as scheduler:
+        scheduler.add(send, id="send", kwargs={"n": None})
+        assert scheduler.trigger("send").result(timeout=PATIENCE) is None
 
 
 # -- targets by import path -------------------------------------------------------------------------------------------

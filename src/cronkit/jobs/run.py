@@ -25,6 +25,7 @@ class Run:
     """A run as it stood when it was read; times are aware UTC, or None where it has not come to that.
 
     ``count`` occurrences from ``scheduled_at`` to ``scheduled_until`` share this one record (1 for a run that ran).
+    ``reason`` of one that succeeded says why its ``value`` is not there: its store could not keep or cannot read it.
     ``related_id`` is the run in the way of a skipped one, or the run that stands for a coalesced one. ``attempt``
     counts from 1 once the run was claimed; ``crashes`` counts the nodes that were lost under it.
     """

@@ -143,7 +143,8 @@ class RunHandle:
         ``timeout`` is a number of seconds, or a duration; None waits for as long as it takes.
 
         Raises:
-            RunError: the run ended without a value; TimeoutError: it has not ended in time;
+            RunError: the run ended without a value, or with one that the store could not keep or cannot read;
+            TimeoutError: it has not ended in time;
             LifecycleError: called from inside a run, which would wait for a slot that it holds itself, or from the
             loop that runs the scheduler's coroutines.
         """
@@ -191,13 +192,17 @@ def value_of(run: Run) -> Any:
     """What an ended run's target returned.
 
     Raises:
-        RunError: it ended in another way.
+        RunError: it ended in another way, or its value is not there.
     """
     if run.status is RunStatus.SUCCEEDED:
-        return run.value
-    because = run.reason or (f"{run.error.type}: {run.error.message}" if run.error else None)
+        if run.value is not None or run.reason is None:
+            return run.value
+        how = f"succeeded, but {run.reason}"
+    else:
+        because = run.reason or (f"{run.error.type}: {run.error.message}" if run.error else None)
+        how = f"is {run.status}" + (f": {because}" if because else "")
     raise RunError(
-        f"run {run.id} of job {run.job_id!r} is {run.status}" + (f": {because}" if because else ""),
+        f"run {run.id} of job {run.job_id!r} {how}",
         run_id=run.id,
         status=run.status.value,
         reason=run.reason,

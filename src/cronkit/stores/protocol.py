@@ -259,7 +259,11 @@ class RunQueue(Protocol):
         """Add a run outside the schedule; if its occurrence has one already, return that. None if the job is gone."""
 
     def finish(self, finishes: Sequence[Finish]) -> list[bool]:
-        """Write how attempts ended; False where the fence is no longer the run's. Repeating a finish is accepted."""
+        """Write how attempts ended; False where the fence is no longer the run's. Repeating a finish is accepted.
+
+        A value that cannot be kept changes no status: it is left out, the run's reason says why, and a warning of the
+        logger ``cronkit.run`` does.
+        """
 
     def vacate(self, run_ids: Sequence[str]) -> None:
         """Open the overlap gates that ended but occupied runs keep shut."""

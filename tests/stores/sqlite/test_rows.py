@@ -298,7 +298,7 @@ def test_a_result_that_cannot_be_stored_does_not_fail_its_run_nor_the_others(
 
     run = scene.run(bad.run.id)
     assert (run.status, run.value) == (RunStatus.SUCCEEDED, None)
-    assert (run.reason or "").startswith("its value cannot be stored: ")
+    assert (run.reason or "").startswith("its value was not kept: result")
     assert scene.run(good.run.id).value == 2
 
 

@@ -66,17 +66,17 @@ class HeldRuns:
 
     def __init__(self) -> None:
         self.lease_length = FIRST_LEASE
-        self._places: dict[str, tuple[int, int]] = {}
+        self._places: dict[str, tuple[int, int, str]] = {}
 
     def add(self, claimed: Sequence[Claimed]) -> None:
         """Note what was claimed; where that is more than most run at once, most of it was lost with a lease."""
         if len(self._places) > MOST_PLACES:
             self.clear()
         for run, _, _, _ in claimed:
-            self._places[run.id] = run.sequence, run.job.generation
+            self._places[run.id] = run.sequence, run.job.generation, run.job.id
 
-    def place(self, run_id: str) -> tuple[int, int] | None:
-        """A run's sequence and job."""
+    def place(self, run_id: str) -> tuple[int, int, str] | None:
+        """A run's sequence, and its job: the generation and the id."""
         return self._places.get(run_id)
 
     def drop(self, run_id: str) -> None:

@@ -1,5 +1,6 @@
 """How attempts end, and what else becomes of runs that were born: retried, cancelled, released, vacated."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -14,6 +15,8 @@ from cronkit.stores.sqlite.database import Connection, Database
 from cronkit.stores.sqlite.gates import WAIT_AGAIN, come_forward
 from cronkit.stores.sqlite.moments import maybe_micros, to_micros
 from cronkit.stores.sqlite.run_rows import STATUSES, error_to_text, log_to_text, plain_text, value_to_text
+
+logger = logging.getLogger("cronkit.run")
 
 RUNNING, RETRYING, CANCELLED = RunStatus.RUNNING, RunStatus.RETRYING, RunStatus.CANCELLED
 
@@ -42,15 +45,18 @@ IS_PRESENT = "SELECT 1 FROM jobs WHERE pk = ? AND removed_at IS NULL"
 
 
 class Ending:
-    """A finish with what it leaves behind as text, made before the transaction that writes it."""
+    """A finish with what it leaves behind as text, made before the transaction that writes it.
 
-    __slots__ = ("at", "error", "finish", "log", "reason", "value")
+    ``unkept`` is why its value cannot be; it becomes the run's reason, for the run has succeeded all the same.
+    """
+
+    __slots__ = ("at", "error", "finish", "log", "reason", "unkept", "value")
 
     def __init__(self, finish: Finish) -> None:
         self.finish = finish
         self.at = to_micros(finish.at)
-        self.value, unstorable = value_to_text(finish.value) if finish.value is not None else (None, None)
-        self.reason = plain_text(finish.reason if unstorable is None else unstorable)
+        self.value, self.unkept = value_to_text(finish.value) if finish.value is not None else (None, None)
+        self.reason = plain_text(finish.reason if self.unkept is None else self.unkept)
         self.error = error_to_text(finish.error)
         self.log = log_to_text(finish.log)
 
@@ -88,12 +94,19 @@ class SQLiteEndings:
         endings = [Ending(finish) for finish in finishes]
         done = self._end_all(endings)
         ended, accepted = (endings, [True] * len(endings)) if done else self._finish_each(endings)
+        for ending in ended:
+            if ending.unkept is not None:
+                self._tell_unkept(ending)
+            self._notices.note_ended(ending.finish.run_id)
         for ending in endings:
             self._held.drop(ending.finish.run_id)
-        for ending in ended:
-            self._notices.note_ended(ending.finish.run_id)
         self._notices.tell()
         return accepted
+
+    def _tell_unkept(self, ending: Ending) -> None:
+        place = self._held.place(ending.finish.run_id)
+        of_job = "" if place is None else f" of job {place[2]!r}"
+        logger.warning("run %s%s succeeded, but %s", ending.finish.run_id, of_job, ending.reason)
 
     def _end_all(self, endings: Sequence[Ending]) -> bool:
         """Write the ends of runs that this object has claimed, all of them or, if a single one is not so, none."""

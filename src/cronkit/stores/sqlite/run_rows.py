@@ -9,6 +9,7 @@ from cronkit.errors import ConfigurationError, UnreadableError
 from cronkit.jobs.codec import decode_value, encode_value
 from cronkit.jobs.keys import Cause, JobKey
 from cronkit.jobs.policies import Overlap
+from cronkit.jobs.refusals import describe_error
 from cronkit.jobs.run import ErrorInfo, Run, RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.sqlite.moments import EPOCH, from_micros, maybe_moment
@@ -112,15 +113,16 @@ def plain_text(text: object) -> str | None:
 
 
 def value_to_text(value: Any) -> tuple[str | None, str | None]:
-    """A result as text, or None and why it cannot be stored."""
+    """A result as text, or None and why it is not kept, with the remedy."""
     if value is None:
         return None, None
     try:
-        return encode_value(value), None
+        return encode_value(value, "result"), None
     except ConfigurationError as error:
-        return None, f"its value cannot be stored: {error}"
+        return None, f"its value was not kept: {error}"
     except Exception as error:  # the application's own classes may do anything when they are looked at
-        return None, f"its value cannot be stored: {type(value).__qualname__} ({error!r})"
+        why = f"result is a {type(value).__qualname__}, which raised {describe_error(error)}"
+        return None, f"its value was not kept: {why}; return an id or a text in its place"
 
 
 def error_to_text(error: ErrorInfo | None) -> str | None:

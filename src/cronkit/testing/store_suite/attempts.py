@@ -136,6 +136,15 @@ class FinishSuite(StoreFixtures):
         run = scene.run(claimed.run.id)
         assert (run.value, run.error, run.reason, run.log) == (value, error, "disk", ("INFO a", "INFO b"))
 
+    def test_a_value_is_kept_or_its_run_says_why_it_is_not(self, scene: Scene) -> None:
+        scene.add()
+        claimed, value = scene.start(), object()
+        scene.finish(claimed, value=value)
+
+        run = scene.run(claimed.run.id)
+        assert run.status is RunStatus.SUCCEEDED
+        assert run.value is value or (run.value is None and run.reason)
+
     def test_a_finish_under_another_fence_is_refused(self, scene: Scene, store: JobStore) -> None:
         scene.add()
         claimed = scene.start()
