@@ -12,12 +12,14 @@ import pytest
 from cronkit import (
     ConfigurationError,
     Fail,
+    MemoryStore,
     RunContext,
     RunError,
     RunNotFoundError,
     RunStatus,
     ScheduleError,
     Skip,
+    ThreadExecutor,
 )
 from tests.scheduler.faces import NOON, PATIENCE, Face, HandClock
 
@@ -146,6 +148,67 @@ async def test_a_result_that_does_not_come_in_time_is_a_timeout_and_the_run_goes
     with pytest.raises(TimeoutError, match=r"run \w+ of job 'sum' has not ended within 1ms; it is queued"):
         await handle.result(timeout="1ms")
     assert (await handle.run()).status is RunStatus.QUEUED
+
+
+@pytest.mark.parametrize(
+    ("timeout", "shown"),
+    [(0, "0 s"), (0.001, "0.001 s"), ("1ms", "1ms"), (timedelta(), "0s"), (timedelta(microseconds=9), "0.009ms")],
+)
+async def test_a_wait_that_was_in_vain_says_for_how_long_it_was(face: Face, timeout: Any, shown: str) -> None:
+    await face.add(add, id="sum", args=[1])
+    handle = await face.trigger("sum")
+    with pytest.raises(TimeoutError, match=f"has not ended within {shown}; it is queued"):
+        await handle.result(timeout=timeout)
+
+
+async def test_a_wait_that_was_in_vain_says_that_the_scheduler_is_not_started(face: Face) -> None:
+    await face.add(add, id="sum", args=[1])
+    handle = await face.trigger("sum")
+    why = r"waits on: this scheduler is not started, so another one on this store has to run it; cancel\('\w+'\) takes"
+    with pytest.raises(TimeoutError, match=why):
+        await handle.result(timeout=0)
+
+
+async def test_a_wait_that_was_in_vain_names_the_target_that_is_not_registered(
+    make_face: Callable[..., Face], clock: HandClock
+) -> None:
+    store = MemoryStore()
+    await make_face(store, clock=clock).add(add, id="sum", args=[1])
+    async with make_face(store, clock=clock) as face:
+        handle = await face.trigger("sum")
+        why = r"no target 'add' is registered here: register it with @scheduler.target\(name='add'\).*aliases=\['add'\]"
+        with pytest.raises(TimeoutError, match=why):
+            await handle.result(timeout=0)
+    with pytest.raises(TimeoutError, match="is not started and has no target 'add'"):
+        await handle.result(timeout=0)
+
+
+async def test_a_wait_that_was_in_vain_names_the_executor_that_is_not_here(
+    make_face: Callable[..., Face], clock: HandClock
+) -> None:
+    store = MemoryStore()
+    executors = {"reports": ThreadExecutor()}
+    await make_face(store, clock=clock, executors=executors).add(add, id="sum", args=[1], executor="reports")
+    async with make_face(store, clock=clock) as face:
+        face.inner.target(add)
+        handle = await face.trigger("sum")
+        with pytest.raises(TimeoutError, match="there is no executor 'reports' here: name one in "):
+            await handle.result(timeout=0)
+
+
+async def test_a_wait_for_a_run_that_goes_on_says_how_it_is_stopped(running: Face) -> None:
+    started, go = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        started.set()
+        go.wait(PATIENCE)
+
+    await running.add(wait)
+    handle = await running.trigger("wait")
+    assert await anyio.to_thread.run_sync(started.wait, PATIENCE)
+    with pytest.raises(TimeoutError, match=r"it is running, and goes on: cancel\('\w+'\) asks it to stop"):
+        await handle.result(timeout=0)
+    go.set()
 
 
 async def test_one_who_cannot_be_told_of_an_end_keeps_nobody_else_from_hearing_of_it(

@@ -18,7 +18,7 @@ from cronkit.jobs.policies import Defaults, Duration
 from cronkit.jobs.run import Run
 from cronkit.jobs.status import RunStatus
 from cronkit.scheduler.caller import Caller, LoopAlarm, Place, caller_into_this_loop
-from cronkit.scheduler.handle import RunHandle, Seconds, not_ended, refuse_inside_a_run, seconds, value_of
+from cronkit.scheduler.handle import RunHandle, Seconds, refuse_inside_a_run, seconds
 from cronkit.scheduler.health import Health
 from cronkit.scheduler.ledger import Ledger
 from cronkit.scheduler.options import AnySchedule, JobOptions, JobRequest, Zone
@@ -360,9 +360,7 @@ class AsyncRunHandle:
         finally:
             is_waiting = False
             undo.close()
-        if not ended.is_set():
-            raise not_ended(await self.run(), timeout)
-        return value_of(await self.run())
+        return await self._call(self._handle._value, timeout)
 
 
 class AsyncLedger:

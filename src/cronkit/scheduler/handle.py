@@ -14,20 +14,30 @@ from cronkit.jobs.attempt import current_attempt
 from cronkit.jobs.run import Run
 from cronkit.jobs.status import RunStatus
 from cronkit.scheduler.ledger import no_run
-from cronkit.schedules.durations import parse_span
+from cronkit.schedules.durations import format_duration, parse_span
 from cronkit.stores.protocol import Change, JobStore
 
 logger = logging.getLogger("cronkit.scheduler")
 
 Seconds = float | str | timedelta
+WAITING = frozenset({RunStatus.QUEUED, RunStatus.RETRYING})
 
 
 class RunWaiters:
-    """Wakes whoever waits for a run of this store to end, and refuses to let the scheduler wait for itself."""
+    """Wakes whoever waits for a run of this store to end, and refuses to let the scheduler wait for itself.
 
-    def __init__(self, store: JobStore, executors: Iterable[Executor] = ()) -> None:
+    ``obstacle`` says why a run that waits is not started here, if it can tell.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        executors: Iterable[Executor] = (),
+        obstacle: Callable[[Run], str | None] = lambda run: None,
+    ) -> None:
         self._store = store
         self._executors = executors
+        self.obstacle = obstacle
         self._lock = threading.Lock()
         self._waiting: dict[str, list[Callable[[], object]]] = {}
         self._unsubscribe: Callable[[], None] | None = None
@@ -137,6 +147,17 @@ class RunHandle:
         what undoes that."""
         return self._waiters.call_when_ended(self.id, callback)
 
+    def _value(self, timeout: Seconds | None) -> Any:
+        """What ``result`` comes to after the wait.
+
+        Raises:
+            RunError: the run ended without a value; TimeoutError: it has not ended.
+        """
+        run = self.run()
+        if not run.status.is_open:
+            return value_of(run)
+        raise not_ended(run, timeout, self._waiters.obstacle(run) if run.status in WAITING else None)
+
     def result(self, timeout: Seconds | None = None) -> Any:
         """Wait for the run to end and return the target's value.
 
@@ -144,7 +165,7 @@ class RunHandle:
 
         Raises:
             RunError: the run ended without a value, or with one that the store could not keep or cannot read;
-            TimeoutError: it has not ended in time;
+            TimeoutError: it has not ended in time, and goes on or waits on; the message says for what, if it can;
             LifecycleError: called from inside a run, which would wait for a slot that it holds itself, or from the
             loop that runs the scheduler's coroutines.
         """
@@ -152,11 +173,10 @@ class RunHandle:
         ended = threading.Event()
         forget = self._call_when_ended(ended.set)
         try:
-            if not wait_for(ended, seconds(timeout)):
-                raise not_ended(self.run(), timeout)
+            wait_for(ended, seconds(timeout))
         finally:
             forget()
-        return value_of(self.run())
+        return self._value(timeout)
 
 
 def seconds(timeout: Seconds | None) -> float | None:
@@ -183,9 +203,20 @@ def refuse_inside_a_run(verb: str) -> None:
         )
 
 
-def not_ended(run: Run, timeout: Seconds | None) -> TimeoutError:
-    """The error that says that a run goes on; waiting for it again is no harm."""
-    return TimeoutError(f"run {run.id} of job {run.job_id!r} has not ended within {timeout}; it is {run.status}")
+def not_ended(run: Run, timeout: Seconds | None, obstacle: str | None) -> TimeoutError:
+    """The error that says that a run goes on, or what it waits for; waiting for it again is no harm."""
+    if isinstance(timeout, timedelta):
+        within = format_duration(timeout) or "0s"
+    else:
+        within = timeout if isinstance(timeout, str) else f"{timeout} s"
+    how = f"run {run.id} of job {run.job_id!r} has not ended within {within}; it is {run.status}"
+    if run.status is RunStatus.RUNNING:
+        return TimeoutError(f"{how}, and goes on: cancel({run.id!r}) asks it to stop")
+    if run.status is RunStatus.HELD:
+        return TimeoutError(f"{how} ({run.reason}): release({run.id!r}) starts it, cancel({run.id!r}) ends it")
+    when = f", to be tried again at {run.due_at}" if run.status is RunStatus.RETRYING else ""
+    because = "" if obstacle is None else f": {obstacle}"
+    return TimeoutError(f"{how}{when}, and waits on{because}; cancel({run.id!r}) takes it back")
 
 
 def value_of(run: Run) -> Any:

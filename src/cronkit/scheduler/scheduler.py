@@ -22,7 +22,7 @@ from cronkit.jobs.keys import Cause
 from cronkit.jobs.page import Page
 from cronkit.jobs.policies import Defaults, Duration
 from cronkit.jobs.registry import Registry
-from cronkit.jobs.run import RunRow
+from cronkit.jobs.run import Run, RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.jobs.target import Colour
 from cronkit.jobs.validation import flag
@@ -33,6 +33,7 @@ from cronkit.scheduler.health import Health
 from cronkit.scheduler.instants import read_end
 from cronkit.scheduler.job_writer import JobWriter
 from cronkit.scheduler.ledger import Ledger, check_limit, check_texts, no_run
+from cronkit.scheduler.obstacles import obstacle
 from cronkit.scheduler.options import AnySchedule, JobOptions, JobRequest, SpecReader, Zone, as_mapping
 from cronkit.scheduler.plan import Plan
 from cronkit.scheduler.registrar import Registrar
@@ -104,7 +105,7 @@ class Scheduler:
         parts = Parts(
             namespace=namespace,
             store=opened,
-            waiters=RunWaiters(opened, known.values()),
+            waiters=RunWaiters(opened, known.values(), self._obstacle),
             executors=known,
             registry=Registry(),
             declarations=Declarations(),
@@ -614,6 +615,9 @@ class Scheduler:
         if self._importable.prefixes:
             self._registrar.import_targets(self._parts.store.target_names(self.namespace))
         self._deployment.warn(self.apply())
+
+    def _obstacle(self, run: Run) -> str | None:
+        return obstacle(self._parts, self.health(), run)
 
     def _use(self, parts: Parts) -> None:
         """Be made of ``parts`` from now on."""
