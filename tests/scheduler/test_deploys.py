@@ -414,8 +414,104 @@ def test_a_job_whose_target_is_gone_never_runs_here_and_is_told_of_at_the_start(
     with scheduler:
         assert scheduler.plan().unresolved == ("beat",)
         assert home.due(scheduler) == []
+        assert (scheduler.health().unresolved, scheduler.plan().missing_targets) == (("beat",), {})
     assert [(event.job_id, event.target) for event in told] == [("beat", "beat")]
-    assert caplog.text.count("its target 'beat' is not registered: it is kept") == 1
+    assert caplog.text.count("'beat' is not registered") == 1
+
+
+def stray(scheduler: Scheduler) -> None:
+    """A program that knows a target, and declares no job of it."""
+    scheduler.target(name="send")(work)
+
+
+def test_a_job_made_at_run_time_whose_target_is_gone_is_told_of_at_the_start(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    home.scheduler(stray).add("send", "1h", id="invoice")
+    scheduler = home.scheduler(nothing)
+    told = heard(scheduler, events.JobUnresolved)
+    with scheduler:
+        assert scheduler.health().unresolved == ("send",)
+    assert [(event.job_id, event.target) for event in told] == [("invoice", "send")]
+    (warning,) = (each.getMessage() for each in caplog.records if each.name == "cronkit.scheduler")
+    assert warning == (
+        "no target 'send' is registered here, so that job 'invoice' cannot run before it is: register it with "
+        "@scheduler.target(name='send'), or what it is called now with aliases=['send'], unless another program on "
+        "this store has it"
+    )
+
+
+def test_a_plan_shows_the_targets_that_are_gone_and_some_of_the_jobs_that_ask_for_them(home: Home) -> None:
+    before = home.scheduler(stray)
+    for number in range(5):
+        before.add("send", "1h", id=f"job-{number}")
+    plan = home.deploy(nothing).plan()
+    assert not plan
+    assert plan.missing_targets == {"send": ("job-0", "job-1", "job-2", "job-3", "job-4")}
+    assert str(plan).splitlines() == [
+        "? missing  send  no such target is registered here: jobs 'job-0', 'job-1', 'job-2' and others cannot run here",
+        "nothing to do; 1 unchanged",
+    ]
+
+
+def test_a_target_that_is_gone_does_not_put_a_plan_out_of_date(home: Home) -> None:
+    scheduler = home.scheduler(nothing)
+    plan = scheduler.plan()
+    home.scheduler(stray).add("send", "1h", id="invoice")
+    assert scheduler.apply(plan).added == ("other",)
+
+
+def test_a_target_that_is_registered_after_the_start_is_missing_no_more(home: Home) -> None:
+    home.scheduler(stray).add("send", "1h", id="invoice")
+    with home.scheduler(nothing) as scheduler:
+        stray(scheduler)
+        assert scheduler.health().unresolved == ()
+
+
+def test_a_target_that_an_alias_leads_to_is_not_missing(home: Home) -> None:
+    home.scheduler(stray).add("send", "1h", id="invoice")
+    scheduler = home.scheduler(lambda s: s.target(name="send-mail", aliases=["send"])(work))
+    assert scheduler.plan().missing_targets == {}
+
+
+def test_a_target_that_another_program_declares_a_job_of_is_not_missing(home: Home) -> None:
+    home.deploy(beat("1h"), owner="billing").add("beat", "1h", id="more")
+    assert home.deploy(nothing, owner="shop").plan().missing_targets == {}
+
+
+def test_a_target_that_only_jobs_ask_for_that_have_ended_is_not_missing(home: Home) -> None:
+    before = home.scheduler(stray)
+    before.add("send", At("2026-03-27T13:00Z"), id="once")
+    assert home.scheduler(nothing).plan().missing_targets == {"send": ("once",)}
+    row = before._parts.store.load("default", "once")
+    assert row is not None
+    row.next_at = row.next_due = None
+    assert before._parts.store.save(row)
+    assert home.scheduler(nothing).plan().missing_targets == {"send": ("once",)}  # its run still waits
+    before.cancel(before.trigger("once").id)
+    assert home.scheduler(nothing).plan().missing_targets == {}
+
+
+@pytest.mark.parametrize("verb", ["trigger alone", "pause"])
+def test_a_job_that_only_a_person_can_set_going_still_asks_for_its_target(home: Home, verb: str) -> None:
+    before = home.scheduler(stray)
+    before.add("send", None if verb == "trigger alone" else "1h", id="invoice")
+    if verb == "pause":
+        before.pause("invoice")
+    assert home.scheduler(nothing).plan().missing_targets == {"send": ("invoice",)}
+
+
+def test_of_many_jobs_the_first_are_looked_at_and_a_target_that_is_gone_is_named_all_the_same(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = home.scheduler(stray)
+    before.target(name="other")(other_work)
+    before.add_many({"target": "other", "schedule": "1h", "id": f"a-{number:03}"} for number in range(500))
+    before.add("send", "1h", id="z")
+    scheduler = home.scheduler(nothing)
+    with scheduler:
+        assert scheduler.plan().missing_targets == {"send": ()}
+    assert "no target 'send' is registered here, so that jobs made at run time cannot run before it is" in caplog.text
 
 
 def test_a_job_whose_target_came_back_goes_on_where_it_stood(home: Home) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 import cronkit
 from cronkit import ConfigurationError, RunError, RunStatus, Scheduler, UnreadableError
+from cronkit.events import JobUnresolved
 from cronkit.jobs import storable
 from cronkit.testing import simulate
 from tests.scheduler.faces import Face
@@ -234,6 +235,31 @@ def test_what_cannot_be_imported_any_more_is_logged_and_kept_and_the_others_run(
         assert [job.id for job in scheduler.jobs()] == ["broken", "gone", "invoice"]
     assert "importing shop.broken raised RuntimeError: no database" in caplog.text
     assert "target 'shop.tasks:gone' cannot be imported" in caplog.text
+
+
+def test_what_cannot_be_imported_is_shown_as_unresolved_and_is_warned_of_once(
+    home: Home, shop: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = home.scheduler()
+    before.target(name="shop.broken:send")(send)
+    before.add("shop.broken:send", id="broken")
+    scheduler = home.scheduler(importable=["shop"])
+    told: list[str] = []
+    scheduler.on(JobUnresolved)(lambda event: told.append(event.job_id))
+    assert scheduler.plan().missing_targets == {}  # a start will try it
+    with scheduler:
+        assert scheduler.health().unresolved == ("shop.broken:send",)
+    assert told == ["broken"]
+    assert caplog.text.count("shop.broken:send") == 1
+
+
+def test_a_path_that_is_not_importable_is_missing_and_the_remedy_names_what_lists_it(
+    home: Home, shop: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    home.scheduler(importable=[shop]).add("shop.tasks:send", id="invoice")
+    with home.scheduler() as scheduler:
+        assert scheduler.plan().missing_targets == {"shop.tasks:send": ("invoice",)}
+    assert "see that its module is listed in Scheduler(importable=...)" in caplog.text
 
 
 def test_importable_that_is_one_text_is_refused() -> None:

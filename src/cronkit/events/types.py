@@ -128,7 +128,8 @@ class JobQuarantined(JobEvent):
 
 @_event
 class JobUnresolved(JobEvent):
-    """A job that code no longer declares asks for a ``target`` that is not registered here: it cannot run here."""
+    """A job that code no longer declares, or that was made at run time, asks for a ``target`` that is not registered
+    here: it cannot run here. Told at a start, of jobs made at run time for the first 500 at most."""
 
     target: str
 

@@ -22,9 +22,19 @@ from cronkit.events import (
 from cronkit.jobs.job import Job
 from cronkit.jobs.layers import alternate, differences
 from cronkit.scheduler.declarations import Declaration
-from cronkit.scheduler.findings import PRUNED, RENAMED, Fate, Finder, Finding, declared_jobs, last_action
+from cronkit.scheduler.findings import (
+    PRUNED,
+    RENAMED,
+    Fate,
+    Finder,
+    Finding,
+    declared_jobs,
+    jobs_waiting_for,
+    last_action,
+)
 from cronkit.scheduler.job_writer import JobWriter
-from cronkit.scheduler.plan import ADOPTED, OptionChange, Plan, option_changes
+from cronkit.scheduler.obstacles import how_to_register
+from cronkit.scheduler.plan import ADOPTED, OptionChange, Plan, option_changes, shown_ids
 from cronkit.scheduler.registrar import Registrar
 
 logger = logging.getLogger("cronkit.scheduler")
@@ -77,24 +87,47 @@ class Deployment:
         """Deploy these declarations alone."""
         self._carry_out(self._finder.find_all(declarations))
 
-    def warn(self, plan: Plan) -> None:
-        """Tell of what a plan leaves for people to decide."""
+    def warn(self, plan: Plan, not_imported: Collection[str] = ()) -> frozenset[str]:
+        """Tell of what a plan leaves for people to decide; return the targets that jobs ask for in vain.
+
+        Of those that are ``not_imported`` it has been said why.
+        """
         for job_id in plan.removed:
             logger.warning("job %r is declared, but somebody has removed it: reset(%r) brings it back", job_id, job_id)
         for job_id, reason in plan.unreadable.items():
             logger.warning("job %r does not run, for what the store has of it cannot be read: %s", job_id, reason)
-        for job_id in plan.unresolved:
-            row = self._parts.store.load(self._parts.namespace, job_id)
-            if row is None:
-                continue
-            target = row.spec.target
+        orphaned = {target for job_id in plan.unresolved if (target := self._warn_of_orphan(job_id)) is not None}
+        for target, jobs in plan.missing_targets.items():
             logger.warning(
-                "job %r is no longer declared, and its target %r is not registered: it is kept, and does not run here; "
-                "declare what it is called now with aliases=[%r], or apply(prune=[%r]); if another program does, "
-                "give each of the two an owner=",
-                *(job_id, target, job_id, job_id),
+                "no target %r is registered here, so that %s cannot run before it is: %s, unless another program on "
+                "this store has it",
+                *(target, shown_ids(jobs), how_to_register(target)),
             )
-            self._writer.tell(JobUnresolved, row.key, self._parts.clock.now(), target=target)
+        missing = {**plan.missing_targets, **self._jobs_waiting_for(not_imported)}
+        for target, jobs in missing.items():
+            for job_id in jobs:
+                self._tell_unresolved(job_id, target)
+        return frozenset(orphaned | missing.keys())
+
+    def _warn_of_orphan(self, job_id: str) -> str | None:
+        """Tell of an orphan that cannot run here; return its target, or None if the job has gone meanwhile."""
+        row = self._parts.store.load(self._parts.namespace, job_id)
+        if row is None:
+            return None
+        target = row.spec.target
+        logger.warning(
+            "job %r is no longer declared, and its target %r is not registered: it is kept, and does not run here; "
+            "declare what it is called now with aliases=[%r], or apply(prune=[%r]); if another program does, "
+            "give each of the two an owner=",
+            *(job_id, target, job_id, job_id),
+        )
+        self._tell_unresolved(job_id, target)
+        return target
+
+    def _tell_unresolved(self, job_id: str, target: str) -> None:
+        bus, namespace = self._parts.bus, self._parts.namespace
+        if bus.wants(JobUnresolved):
+            bus.publish(JobUnresolved(at=self._parts.clock.now(), namespace=namespace, job_id=job_id, target=target))
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
@@ -119,12 +152,22 @@ class Deployment:
             removed=_ids(by_fate[Fate.LEAVE_REMOVED]),
             orphaned=tuple(job.id for job in orphans),
             unresolved=tuple(job.id for job in orphans if self._parts.registry.get(job.spec.target) is None),
+            missing_targets=self._missing_targets(),
             unreadable={
                 each.spec.id: each.row.unreadable
                 for each in by_fate[Fate.LEAVE_UNREADABLE]
                 if each.row is not None and each.row.unreadable is not None
             },
         )
+
+    def _missing_targets(self) -> dict[str, tuple[str, ...]]:
+        """The targets that jobs made at run time ask for in vain, but for those that a start would try to import."""
+        registrar, namespace = self._registrar, self._parts.namespace
+        unknown = self._parts.store.target_names(namespace) - self._parts.registry.targets.keys()
+        return self._jobs_waiting_for([target for target in unknown if not registrar.may_import(target)])
+
+    def _jobs_waiting_for(self, targets: Collection[str]) -> dict[str, tuple[str, ...]]:
+        return jobs_waiting_for(self._parts.store, self._parts.namespace, targets)
 
     def _conflict(self, finding: Finding) -> str | None:
         """Why a job could not be added as it is, with what somebody has changed of it by hand, or None."""

@@ -10,7 +10,7 @@ from cronkit.jobs.job import Job, JobRow, JobSpec
 from cronkit.jobs.keys import JobKey
 from cronkit.jobs.layers import differences, overlaid
 from cronkit.scheduler.declarations import Declaration
-from cronkit.schedules import Cron
+from cronkit.schedules import Cron, Manual
 from cronkit.stores.protocol import JobFilter, JobStore
 
 PRUNED = "pruned"
@@ -20,7 +20,7 @@ PRUNED = "pruned"
 RENAMED = "renamed from "
 """What the history of a job says of an id that it had before, which follows."""
 PAGE = 500
-"""How many declared jobs are read at a time."""
+"""How many jobs are read at a time."""
 
 
 class Fate(Enum):
@@ -143,6 +143,32 @@ def declared_jobs(store: JobStore, namespace: str) -> Iterator[Job]:
         cursor = page.cursor
         if cursor is None:
             return
+
+
+def jobs_waiting_for(store: JobStore, namespace: str, targets: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Of targets those that jobs made at run time may run again for, each with the ids of such jobs.
+
+    The first ``PAGE`` of those jobs are looked at, so where there are more a target may have no id here. What a
+    declared job asks for is left out: it is an orphan, and told of as such, or there is a program that declares it.
+    """
+    unknown = set(targets)
+    if unknown:
+        unknown -= {job.spec.target for job in declared_jobs(store, namespace)}
+    if not unknown:
+        return {}
+    waiting: dict[str, list[str]] = {target: [] for target in sorted(unknown)}
+    page = store.jobs(JobFilter(namespace, declared=False), limit=PAGE, cursor=None)
+    for job in page:
+        if job.spec.target in unknown and _may_run(job):
+            waiting[job.spec.target].append(job.id)
+    is_all = page.cursor is None
+    return {target: tuple(ids) for target, ids in waiting.items() if ids or not is_all}
+
+
+def _may_run(job: Job) -> bool:
+    """Whether a job may still run; one that has no count yet has a run that waits."""
+    is_over = job.next_run_at is None and job.pause is None and not isinstance(job.schedule, Manual)
+    return not is_over or not any(job.counters.values())
 
 
 def _renaming(declaration: Declaration, row: JobRow) -> Finding:

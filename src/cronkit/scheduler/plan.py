@@ -1,7 +1,7 @@
 """What a deployment would do to the jobs of a store, as a value that people can look at first."""
 
 import reprlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -14,6 +14,8 @@ from cronkit.schedules.durations import format_duration
 
 VALUE_LENGTH = 60
 """How many characters of a value a plan shows."""
+SHOWN = 3
+"""How many ids of jobs it shows of a missing target."""
 ADOPTED = "declared"
 """Stands among the options of a job that was made at run time, and is declared in code from now on."""
 
@@ -60,6 +62,9 @@ class Plan:
     """Declared before under this namespace and owner, and no longer: they stay, unless they are pruned."""
     unresolved: tuple[str, ...] = ()
     """Those orphaned ones whose target is not registered here, so that this process cannot run them."""
+    missing_targets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    """Targets that are not registered here, and that jobs made at run time may run again for, with the ids of the first
+    of those. Another program may have them, so they are no part of what a plan promises."""
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """Declared, but the store cannot read what it has of them, and why: left alone until ``reset`` or ``remove``."""
     pruned: tuple[str, ...] = ()
@@ -90,6 +95,8 @@ class Plan:
             is_gone = job in self.pruned
             note = "its target is gone: it cannot run here" if job in self.unresolved else "its target still runs"
             yield ("- pruned", job, "") if is_gone else ("? orphaned", job, f"no longer declared; {note}")
+        for target, jobs in self.missing_targets.items():
+            yield "? missing", target, f"no such target is registered here: {shown_ids(jobs)} cannot run here"
         for job, options in self.overridden.items():
             yield "= overridden", job, f"{', '.join(options)}: changed by hand; reset() goes back to the code"
         for job, reason in self.conflicting.items():
@@ -103,6 +110,14 @@ class Plan:
         counts = {"added": self.added, "changed": self.changed, "renamed": self.renamed, "pruned": self.pruned}
         done = ", ".join(f"{len(jobs)} {what}" for what, jobs in counts.items() if jobs)
         return f"{done or 'nothing to do'}; {len(self.unchanged)} unchanged"
+
+
+def shown_ids(jobs: Sequence[str]) -> str:
+    """The jobs that ask for a missing target, or those of them that were looked at, as people read it."""
+    if not jobs:
+        return "jobs made at run time"
+    more = " and others" if len(jobs) > SHOWN else ""
+    return f"{'job' if len(jobs) == 1 else 'jobs'} {', '.join(map(repr, jobs[:SHOWN]))}{more}"
 
 
 def option_changes(

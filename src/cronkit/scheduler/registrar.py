@@ -99,16 +99,23 @@ class Registrar(NamedTuple):
         if self.parts.registry.get(job.target.name) is None:
             self.register(job)
 
-    def import_targets(self, names: Iterable[str]) -> None:
-        """Register the targets of stored jobs that are import paths; what cannot be imported is logged, and stays."""
+    def import_targets(self, names: Iterable[str]) -> list[str]:
+        """Register the targets of stored jobs that are import paths; return those that cannot be, which are logged."""
+        failed = []
         for name in sorted(names):
-            module, colon, _ = name.partition(":")
-            if not colon or not self.importable.covers(module) or self.parts.registry.get(name) is not None:
+            if not self.may_import(name) or self.parts.registry.get(name) is not None:
                 continue
             try:
                 self.parts.registry.put(Target(name, self.importable.resolve(name)))
             except ConfigurationError as error:
                 logger.warning("jobs of this target do not run here: %s", error)
+                failed.append(name)
+        return failed
+
+    def may_import(self, name: str) -> bool:
+        """Whether a target is an import path that a start tries."""
+        module, colon, _ = name.partition(":")
+        return bool(colon) and self.importable.covers(module)
 
     def check(self, spec: JobSpec) -> None:
         """Refuse what people have made of a job and of its declaration together, as if it were added so."""

@@ -118,6 +118,7 @@ class Scheduler:
         self._lock = threading.RLock()
         self._runtime: Running | None = None
         self._ended = Alarm()
+        self._missing_targets: Collection[str] = ()
         self._reader = SpecReader(
             tz=UTC if tz == "UTC" else resolve_zone(tz),  # a ZoneInfo of it costs each fire a conversion
             defaults=(defaults or Defaults()).policies(),
@@ -536,7 +537,9 @@ class Scheduler:
         runtime = self._runtime
         engine = runtime.engine if runtime is not None and self.is_running else None
         problem = runtime.problem if runtime is not None and runtime.is_of_this_process else None
-        return Health.of(engine, problem, self._parts.bus, self._parts.store.capabilities)
+        known = self._parts.registry.targets  # also those that were registered since the start
+        unresolved = tuple(sorted(target for target in self._missing_targets if target not in known))
+        return Health.of(engine, problem, unresolved, self._parts.bus, self._parts.store.capabilities)
 
     def __enter__(self) -> Self:
         self.start()
@@ -612,9 +615,10 @@ class Scheduler:
 
     def _apply_all(self) -> None:
         """What a start does with the store's jobs: import what they ask for, apply what code declares, and warn."""
+        not_imported: Collection[str] = ()
         if self._importable.prefixes:
-            self._registrar.import_targets(self._parts.store.target_names(self.namespace))
-        self._deployment.warn(self.apply())
+            not_imported = self._registrar.import_targets(self._parts.store.target_names(self.namespace))
+        self._missing_targets = self._deployment.warn(self.apply(), not_imported)
 
     def _obstacle(self, run: Run) -> str | None:
         return obstacle(self._parts, self.health(), run)
