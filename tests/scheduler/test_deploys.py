@@ -501,6 +501,15 @@ def test_a_job_that_only_a_person_can_set_going_still_asks_for_its_target(home: 
     assert home.scheduler(nothing).plan().missing_targets == {"send": ("invoice",)}
 
 
+def test_another_executor_for_a_job_whose_target_is_not_here_is_refused(home: Home) -> None:
+    home.scheduler(stray).add("send", "1h", id="invoice")
+    scheduler = home.scheduler(nothing)
+    refusal = r"executor='loop': target 'send' is not registered here, .*: update the job in a program that has it"
+    with pytest.raises(ConfigurationError, match=refusal):
+        scheduler.update("invoice", executor="loop")
+    assert scheduler.get("invoice").spec.executor == "default"
+
+
 def test_of_many_jobs_the_first_are_looked_at_and_a_target_that_is_gone_is_named_all_the_same(
     home: Home, caplog: pytest.LogCaptureFixture
 ) -> None:

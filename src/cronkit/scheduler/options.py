@@ -146,7 +146,12 @@ class SpecReader:
             changes["schedule"] = self.schedule(schedule, spec.id, tz)
         elif tz is not None:
             raise ConfigurationError("tz= belongs to a schedule: give schedule= with it")
-        if "executor" in options and target is not None:
+        if "executor" in options:
+            if target is None:
+                raise ConfigurationError(
+                    f"executor={options['executor']!r}: target {spec.target!r} is not registered here, so nobody can "
+                    "tell which executors can run it: update the job in a program that has it"
+                )
             changes["executor"] = self._executor(target, options["executor"])
         spec = replace(spec, **changes)
         self._check_overlap(spec)
