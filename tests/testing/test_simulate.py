@@ -4,11 +4,15 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from queue import SimpleQueue
 from time import perf_counter
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from cronkit import (
@@ -379,38 +383,140 @@ async def _receive() -> None:
     left, right = socket.socketpair()
     with left, right:
         left.setblocking(False)
+        right.send(b"there already")
         await asyncio.get_running_loop().sock_recv(left, 1)
 
 
-@pytest.mark.parametrize("real", [_connect, _look_up, _listen, _receive])
+async def _shell() -> None:
+    await asyncio.create_subprocess_shell("touch spawned")
+
+
+async def _process() -> None:
+    await asyncio.create_subprocess_exec("touch", "spawned")
+
+
+async def _thread() -> None:
+    await anyio.to_thread.run_sync(Path("spawned").touch)
+
+
+async def _pool() -> None:
+    with ThreadPoolExecutor() as pool:
+        await asyncio.wrap_future(pool.submit(Path("spawned").touch))
+
+
+@pytest.mark.parametrize("real", [_connect, _look_up, _listen, _receive, _shell, _process, _thread, _pool])
 def test_real_io_on_the_virtual_loop_is_an_error_that_names_the_remedy(
-    scheduler: Scheduler, real: Callable[[], object]
+    scheduler: Scheduler, real: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     scheduler.job("now", id="real")(real)
     with simulate(scheduler, START) as sim:
         with pytest.raises(LifecycleError, match="fake"):
             sim.run_pending()
         sim.run_pending()
         assert [run.error.type for run in sim.runs() if run.error] == ["LifecycleError"]
+    assert not Path("spawned").exists()
 
 
-def test_a_real_thread_that_calls_back_into_the_virtual_loop_fails_the_simulation(scheduler: Scheduler) -> None:
-    called = threading.Event()
+def test_a_pool_whose_thread_is_idle_is_refused_as_one_that_has_to_start_it(scheduler: Scheduler) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(print).result()
 
+        @scheduler.job("now")
+        async def real() -> None:
+            await asyncio.wrap_future(pool.submit(print))
+
+        with simulate(scheduler, START) as sim, pytest.raises(LifecycleError, match="thread"):
+            sim.run_pending()
+
+
+def test_real_io_is_an_error_of_the_simulation_although_the_coroutine_swallows_it(scheduler: Scheduler) -> None:
     @scheduler.job("now")
     async def real() -> None:
-        loop = asyncio.get_running_loop()
+        with suppress(Exception):
+            await _process()
 
-        def call_back() -> None:
-            with suppress(LifecycleError):
-                loop.call_soon_threadsafe(print)
-            called.set()
-
-        threading.Thread(target=call_back).start()
-        called.wait(10)
-
-    with simulate(scheduler, START) as sim, pytest.raises(LifecycleError, match="thread"):
+    with simulate(scheduler, START) as sim, pytest.raises(LifecycleError, match="a process"):
         sim.run_pending()
+
+
+class _CallsBack:
+    """A thread that runs before the simulation does, and calls back into the loop of whoever waits for it."""
+
+    def __init__(self) -> None:
+        self._loops: SimpleQueue[asyncio.AbstractEventLoop] = SimpleQueue()
+        self._may_call = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        loop = self._loops.get()
+        self._may_call.wait(10)
+        with suppress(LifecycleError):
+            loop.call_soon_threadsafe(print)
+
+    async def waited_for(self) -> None:
+        self._loops.put(asyncio.get_running_loop())
+        await asyncio.get_running_loop().create_future()
+
+    def call_back(self) -> None:
+        self._may_call.set()
+        self._thread.join(10)
+
+
+def test_a_thread_that_calls_back_is_found_out_though_no_coroutine_is_due(scheduler: Scheduler) -> None:
+    real = _CallsBack()
+    scheduler.job("now", id="real")(real.waited_for)
+    with simulate(scheduler, START) as sim:
+        sim.run_pending()
+        real.call_back()
+        with pytest.raises(LifecycleError, match="thread"):
+            sim.run_pending()
+
+
+def test_a_thread_that_calls_back_when_time_moves_no_more_is_found_out_at_the_end() -> None:
+    def simulated(error: Exception | None) -> None:
+        scheduler, real = Scheduler(), _CallsBack()
+        scheduler.job("now", id="real")(real.waited_for)
+        with simulate(scheduler, START) as sim:
+            sim.run_pending()
+            real.call_back()
+            if error is not None:
+                raise error
+
+    with pytest.raises(LifecycleError, match="thread"):
+        simulated(None)
+    with pytest.raises(ZeroDivisionError):  # a test that fails does so with its own error
+        simulated(ZeroDivisionError())
+
+
+def test_a_function_under_to_thread_may_use_threads_and_a_loop_of_its_own(scheduler: Scheduler) -> None:
+    def work() -> int:
+        with ThreadPoolExecutor() as pool:
+            return pool.submit(lambda: 40).result() + asyncio.run(asyncio.sleep(0, 2))
+
+    @scheduler.job("now")
+    async def worker() -> int:
+        return await asyncio.to_thread(work)
+
+    with simulate(scheduler, START) as sim:
+        sim.run_pending()
+        assert [run.value for run in sim.runs()] == [42]
+
+
+def test_threads_are_as_ever_after_a_simulation_and_beside_it(scheduler: Scheduler) -> None:
+    as_ever = threading.Thread.start, ThreadPoolExecutor.submit
+    beside = []
+
+    @scheduler.job("now")
+    async def coroutine() -> None:
+        beside.append(threading.Thread.start is as_ever[0])
+
+    with simulate(scheduler, START) as sim:
+        scheduler.job("now", id="function")(lambda: beside.append(threading.Thread.start is as_ever[0]))
+        sim.run_pending()
+    assert set(beside) == {False, True}
+    assert (threading.Thread.start, ThreadPoolExecutor.submit) == as_ever
 
 
 def test_coroutines_that_are_left_at_the_end_are_cancelled(scheduler: Scheduler) -> None:

@@ -16,9 +16,10 @@ from cronkit.jobs.attempt import Attempt
 from cronkit.jobs.outcome import Outcome, cancelled, raised
 from cronkit.jobs.target import Colour
 from cronkit.scheduler.runtime import Parts
+from cronkit.testing.lock_step import LockStep
 from cronkit.testing.script import Script
 from cronkit.testing.virtual_clock import VirtualClock
-from cronkit.testing.virtual_loop import LockStep, VirtualLoop
+from cronkit.testing.virtual_loop import VirtualLoop
 
 CANCELLED = "cancelled"
 
@@ -128,9 +129,19 @@ class Node:
             report(attempt, outcome)
             has_worked = True
         if self._loop is not None and self._loop.is_ready:
-            self._turn(self._loop)
+            self._thread.call(self._loop.turn)
             has_worked = True
+        self.check()
         return has_worked
+
+    def check(self) -> None:
+        """Raise what the loop has refused, in a turn or between two.
+
+        Raises:
+            LifecycleError: a coroutine waits for something real.
+        """
+        if self._loop is not None:
+            self._loop.check()
 
     def crash(self) -> None:
         """Die: nothing here runs or reports again. Listeners belong to no process, so their coroutines are ended."""
@@ -138,7 +149,7 @@ class Node:
         self._ends.clear()
         if self._loop is not None:
             self._cancel_tasks(*(key for key in self._tasks if not isinstance(key, Attempt)))
-            self._turn(self._loop)
+            self._thread.call(self._loop.turn)
 
     def end(self) -> None:
         """Cancel the coroutines that are left, and close their loop."""
@@ -192,9 +203,3 @@ class Node:
         if self._loop is not None:
             tasks = [self._tasks[key] for key in keys if key in self._tasks]
             self._loop.post(lambda: [task.cancel() for task in tasks])
-
-    def _turn(self, loop: VirtualLoop) -> None:
-        self._thread.call(loop.turn)
-        trespass, loop.trespass = loop.trespass, None
-        if trespass is not None:
-            raise trespass

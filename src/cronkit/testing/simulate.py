@@ -41,7 +41,8 @@ def simulate(
     calling their target. With the same ``seed`` a simulation ends in the same ledger, down to the runs' ids.
 
     Raises:
-        LifecycleError: the scheduler runs, or is simulated, already.
+        LifecycleError: the scheduler runs, or is simulated, already; at the end of the block, a coroutine waits for
+        something real.
         ConfigurationError: a job or target that there is not, or a duration that is none.
         ScheduleError: ``start`` is no date-time.
     """
@@ -74,6 +75,7 @@ def simulate(
             simulation.end()
             if caller is not None:
                 caller.inline = False
+        simulation.check()
 
 
 class _SimulatedRuntime:

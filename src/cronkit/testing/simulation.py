@@ -14,10 +14,10 @@ from cronkit.scheduler.ledger import read_statuses
 from cronkit.scheduler.runtime import Parts
 from cronkit.schedules import At, parse_duration
 from cronkit.stores.protocol import Change, RunFilter
+from cronkit.testing.lock_step import LockStep
 from cronkit.testing.node import Node
 from cronkit.testing.script import Script
 from cronkit.testing.virtual_clock import VirtualClock
-from cronkit.testing.virtual_loop import LockStep
 
 EVERYTHING = 2**62
 """As a limit: a simulation forgets nothing."""
@@ -174,6 +174,15 @@ class Simulation:
         for node in self._nodes:
             node.end()
         self._thread.end()
+
+    def check(self) -> None:
+        """Raise what coroutines were refused since time was last moved.
+
+        Raises:
+            LifecycleError: one waits, or waited, for something real.
+        """
+        for node in self._nodes:
+            node.check()
 
 
 def instant(moment: datetime | str, tz: tzinfo) -> datetime:

@@ -1,16 +1,16 @@
-"""An asyncio loop on virtual time, and the one thread that it runs in, in lock-step with the simulation."""
+"""An asyncio loop on virtual time: it waits for nothing, and refuses what only real time could bring."""
 
 import asyncio
 import selectors
-import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextvars import Context
 from datetime import timedelta
-from queue import SimpleQueue
 from typing import Any, NoReturn, TypeVar, TypeVarTuple
 
 from cronkit.errors import LifecycleError
+from cronkit.testing.lock_step import LockStep
+from cronkit.testing.thread_guard import GUARD
 from cronkit.testing.virtual_clock import VirtualClock
 
 _Value = TypeVar("_Value")
@@ -20,49 +20,19 @@ RESOLUTION = 1e-6
 """Seconds: timers closer than this are due together, as datetimes cannot tell them apart."""
 CANCELLATIONS = 3
 """How often a task is asked to end when its loop is closed; one that will not is dropped."""
-PATIENCE = 1.0
-"""Seconds that the end of a simulation waits for its thread, which is busy only if a coroutine never awaits."""
-
-
-class LockStep:
-    """A thread that works only while whoever gave it the work waits, so that two threads are as good as one."""
-
-    def __init__(self) -> None:
-        self._work: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._answers: SimpleQueue[BaseException | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._giver = threading.get_ident()
-
-    def is_in_step(self) -> bool:
-        """Whether the caller runs in this thread, or in the one that last gave it work."""
-        return threading.current_thread() is self._thread or threading.get_ident() == self._giver
-
-    def call(self, work: Callable[[], object]) -> None:
-        """Do some work in the thread; return when it is done, or raise what it raised."""
-        self._giver = threading.get_ident()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="cronkit-simulation", daemon=True)
-            self._thread.start()
-        self._work.put(work)
-        error = self._answers.get()
-        if error is not None:
-            raise error
-
-    def end(self) -> None:
-        """End the thread."""
-        if self._thread is not None:
-            self._work.put(None)
-            self._thread.join(PATIENCE)
-
-    def _run(self) -> None:
-        while (work := self._work.get()) is not None:
-            error: BaseException | None = None
-            try:
-                work()
-            except BaseException as raised:  # it belongs to whoever waits
-                error = raised
-            self._answers.put(error)
-            del work, error
+REAL = {
+    "a look-up of a host": ("getaddrinfo", "getnameinfo"),
+    "a connection": ("create_connection", "create_unix_connection", "create_datagram_endpoint", "start_tls"),
+    "a server's clients": ("create_server", "create_unix_server", "connect_accepted_socket"),
+    "a process": ("subprocess_exec", "subprocess_shell"),
+    "a pipe": ("connect_read_pipe", "connect_write_pipe"),
+    "a file": ("sendfile", "sock_sendfile"),
+    "a socket": (
+        *("sock_accept", "sock_connect", "sock_recv", "sock_recv_into", "sock_recvfrom", "sock_recvfrom_into"),
+        *("sock_sendall", "sock_sendto"),
+    ),
+}
+"""What a loop's coroutine functions wait for: refused before anything is opened, sent or started."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -104,6 +74,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         while not self._idle:
             self.run_forever()
 
+    def run_forever(self) -> None:
+        """See asyncio."""
+        with GUARD:
+            super().run_forever()
+
     def _rest(self, timeout: float | None) -> None:
         """Called where a real loop would wait for ``timeout`` seconds, or for ever."""
         if timeout == 0:
@@ -143,33 +118,47 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*_Arguments], _Value], *args: *_Arguments
     ) -> asyncio.Future[_Value]:
-        """Call the function here and now."""
+        """Call the function here and now; as in a thread of its own, no loop runs for it."""
         done: asyncio.Future[_Value] = self.create_future()
+        asyncio._set_running_loop(None)
         try:
             done.set_result(func(*args))
         except Exception as error:  # it is the future's
             done.set_exception(error)
+        finally:
+            asyncio._set_running_loop(self)
         return done
 
-    async def getaddrinfo(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse."""
-        raise self.refuse("a look-up of a host's address")
-
-    async def getnameinfo(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse."""
-        raise self.refuse("a look-up of a host's name")
-
-    async def create_server(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse, before a socket is bound."""
-        raise self.refuse("a server's clients")
-
     def refuse(self, what: str) -> LifecycleError:
-        """The error to raise, kept as well for whoever advances time: some callers would never hear of it."""
-        self.trespass = LifecycleError(
+        """The error to raise; the first is kept for whoever advances time, as some callers would never hear of it."""
+        error = LifecycleError(
             f"a simulated coroutine waits for {what}, and virtual time waits for nothing real: give the job a fake "
             "of what it talks to, or asyncio.to_thread, which runs at once in a simulation"
         )
-        return self.trespass
+        self.trespass = self.trespass or error
+        return error
+
+    def check(self) -> None:
+        """Raise what was refused since this was last asked.
+
+        Raises:
+            LifecycleError: a coroutine waits for something real.
+        """
+        trespass, self.trespass = self.trespass, None
+        if trespass is not None:
+            raise trespass
+
+
+def _refusing(what: str) -> Callable[..., Any]:
+    async def refuse(self: VirtualLoop, *args: object, **options: object) -> NoReturn:
+        raise self.refuse(what)
+
+    return refuse
+
+
+for _what, _names in REAL.items():
+    for _name in _names:
+        setattr(VirtualLoop, _name, _refusing(_what))
 
 
 class _NoSelector(selectors.BaseSelector):
