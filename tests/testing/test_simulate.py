@@ -553,6 +553,36 @@ def test_a_seed_fixes_ids_and_another_gives_others() -> None:
     assert ledger_of(1) != ledger_of(2)
 
 
+def cancellations_of_a_group() -> list[int]:
+    scheduler, order = Scheduler(), []
+
+    async def part(number: int) -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            order.append(number)
+
+    @scheduler.job("1h")
+    async def group() -> None:
+        async with asyncio.TaskGroup() as parts:
+            for number in range(20):
+                parts.create_task(part(number))
+            await asyncio.sleep(1)
+            raise ValueError
+
+    @scheduler.job("now")
+    async def left() -> None:
+        await asyncio.wait([asyncio.create_task(part(number)) for number in range(20)])
+
+    with simulate(scheduler, START) as sim:
+        sim.advance("2h")
+    return order
+
+
+def test_tasks_are_cancelled_in_the_same_order_each_time() -> None:
+    assert cancellations_of_a_group() == cancellations_of_a_group()
+
+
 def test_the_users_file_is_neither_read_nor_written() -> None:
     class Untouchable:
         capabilities = MemoryStore.capabilities

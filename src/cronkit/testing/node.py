@@ -186,12 +186,13 @@ class Node:
         """Run a coroutine on the loop; the first opens it."""
         if self._loop is None:
             self._loop = VirtualLoop(self._clock, self._thread)
-        self._loop.post(lambda: self._spawn(key, coroutine))
+        loop = self._loop
+        loop.post(lambda: self._spawn(loop, key, coroutine))
 
-    def _spawn(self, key: object, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, loop: VirtualLoop, key: object, coroutine: Coroutine[Any, Any, None]) -> None:
         if self._native is None:
             self._native = AsyncioLoop()
-        self._tasks[key] = self._native.spawn(self._accompany(key, coroutine))
+        self._tasks[key] = loop.spawn(self._accompany(key, coroutine))
 
     async def _accompany(self, key: object, coroutine: Coroutine[Any, Any, None]) -> None:
         try:

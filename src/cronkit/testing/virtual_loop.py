@@ -1,8 +1,9 @@
 """An asyncio loop on virtual time: it waits for nothing, and refuses what only real time could bring."""
 
 import asyncio
+import itertools
 import selectors
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor
 from contextvars import Context
 from datetime import timedelta
@@ -49,10 +50,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._thread_in_step = thread
         self._stirred = False
         self._idle = False
+        self._births = itertools.count()
         pipes = _NoSelector(self._rest, self.refuse)
         super().__init__(pipes)
         pipes.is_sealed = True
         self._clock_resolution = RESOLUTION
+        self.set_task_factory(self._make_task)
 
     def time(self) -> float:
         """Virtual seconds since the start of the simulation."""
@@ -67,6 +70,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Have something called in the next turn, in an empty context; for whoever gives the turns."""
         self._stirred = True
         self.call_soon(callback, context=Context())
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Make a task, whatever task factory a coroutine has set since."""
+        return self._make_task(self, coroutine)
+
+    def _make_task(self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> "asyncio.Task[Any]":
+        return _Task(next(self._births), coroutine, loop=loop, **options)
 
     def turn(self) -> None:
         """Run whatever is ready until nothing is."""
@@ -96,7 +106,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def end(self) -> None:
         """Cancel what is left and close the loop."""
         for _ in range(CANCELLATIONS):
-            for task in asyncio.all_tasks(self):
+            for task in sorted(asyncio.all_tasks(self), key=hash):
                 task.cancel()
             self.turn()
         for task in asyncio.all_tasks(self):
@@ -147,6 +157,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         trespass, self.trespass = self.trespass, None
         if trespass is not None:
             raise trespass
+
+
+class _Task(asyncio.Task[Any]):
+    """A task that hashes by its number rather than by where it lies in memory.
+
+    asyncio cancels the tasks of a group, and tells of those that are done, in the order of a set; like this it is the
+    same whenever a simulation is repeated.
+    """
+
+    def __init__(self, number: int, coroutine: Any, **options: Any) -> None:
+        self._number = number
+        super().__init__(coroutine, **options)
+
+    def __hash__(self) -> int:
+        return self._number
 
 
 def _refusing(what: str) -> Callable[..., Any]:
