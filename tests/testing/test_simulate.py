@@ -1,7 +1,9 @@
 """What ``simulate`` does to a scheduler, and what it keeps away from it."""
 
 import asyncio
+import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -535,6 +537,32 @@ def test_coroutines_that_are_left_at_the_end_are_cancelled(scheduler: Scheduler)
         sim.advance("1m")
         assert ended == []
     assert ended == [True, True]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals between threads")
+def test_an_interrupt_does_not_wait_for_a_coroutine_that_never_awaits(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cronkit.testing.lock_step.PATIENCE", 0.01)
+    may_go_on, ended = threading.Event(), threading.Event()
+
+    @scheduler.job("now")
+    async def stuck() -> None:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        may_go_on.wait(50)
+        try:
+            await asyncio.sleep(1)
+        finally:
+            ended.set()
+
+    with simulate(scheduler, START) as sim:
+        with pytest.raises(KeyboardInterrupt):
+            sim.run_pending()
+        with pytest.raises(LifecycleError, match="interrupted"):
+            sim.crash()
+    assert not ended.is_set()
+    may_go_on.set()
+    assert ended.wait(10)
 
 
 # -- the seed ---------------------------------------------------------------------------------------------------------

@@ -154,7 +154,7 @@ class Node:
     def end(self) -> None:
         """Cancel the coroutines that are left, and close their loop."""
         if self._loop is not None:
-            self._thread.call(self._loop.end)
+            self._thread.finish(self._loop.end)
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
