@@ -223,6 +223,22 @@ def test_a_duration_or_failure_for_nobody_is_refused(scheduler: Scheduler) -> No
         pass
 
 
+def test_the_runs_of_a_job_that_there_never_was_are_refused_with_those_that_there_were(scheduler: Scheduler) -> None:
+    work = scheduler.target(lambda: None, name="work")
+    scheduler.add(work, "1h", id="real")
+    scheduler.job("1h", id="nightly")(lambda: None)
+    with simulate(scheduler, START) as sim:
+        scheduler.add(work, "1h", id="invoice")
+        sim.run_pending()
+        scheduler.remove("invoice")
+        assert len(sim.runs("invoice", status="succeeded")) == 1
+        assert sim.runs("nightly", status="failed") == ()
+        with pytest.raises(JobNotFoundError, match=r"'nigthly', but 'invoice', 'nightly';"):
+            sim.runs("nigthly", status="failed")
+        with pytest.raises(JobNotFoundError, match="inside the block"):
+            sim.runs("real")
+
+
 def test_jobs_that_start_each_other_at_one_instant_are_found_out(
     scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:

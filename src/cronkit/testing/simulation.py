@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from cronkit.engine.clock_watch import ClockWatch
 from cronkit.engine.engine import Engine
-from cronkit.errors import ConfigurationError, LifecycleError
+from cronkit.errors import ConfigurationError, JobNotFoundError, LifecycleError
 from cronkit.jobs.policies import Duration
 from cronkit.jobs.run import Run
 from cronkit.jobs.status import RunStatus
 from cronkit.scheduler.ledger import read_statuses
 from cronkit.scheduler.runtime import Parts
 from cronkit.schedules import At, parse_duration
-from cronkit.stores.protocol import Change, RunFilter
+from cronkit.stores.protocol import Change, JobFilter, RunFilter
 from cronkit.testing.lock_step import LockStep
 from cronkit.testing.node import Node
 from cronkit.testing.script import Script
@@ -21,6 +21,8 @@ from cronkit.testing.virtual_clock import VirtualClock
 
 EVERYTHING = 2**62
 """As a limit: a simulation forgets nothing."""
+LISTED = 20
+"""How many jobs an error names."""
 RESTLESS = 100_000
 """Steps at one instant after which jobs are taken to cause each other without end."""
 
@@ -109,11 +111,28 @@ class Simulation:
     def runs(
         self, job: str | None = None, *, status: str | RunStatus | Collection[str] | None = None
     ) -> tuple[Run, ...]:
-        """All runs so far, of one job or all, in one status, some or any; oldest first."""
+        """All runs so far, of one job or all, in one status, some or any; oldest first.
+
+        Raises:
+            JobNotFoundError: the simulation has not had such a job, and without this a test of it would always pass;
+            one that was removed is known. ConfigurationError: there is no such status.
+        """
+        if job is not None and self._parts.store.load(self._parts.namespace, job, removed=True) is None:
+            raise JobNotFoundError(
+                f"this simulation has had no job {job!r}, but {self._known_jobs()}; what was added at run time before "
+                "simulate() is not in it: add() it inside the block"
+            )
         wanted = RunFilter(namespace=self._parts.namespace, job_id=job, statuses=read_statuses(status))
         return tuple(reversed(self._parts.store.runs(wanted, limit=EVERYTHING, cursor=None)))
 
     # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _known_jobs(self) -> str:
+        store, namespace = self._parts.store, self._parts.namespace
+        pages = (
+            store.jobs(JobFilter(namespace, removed=removed), limit=LISTED, cursor=None) for removed in (False, True)
+        )
+        return ", ".join(sorted(repr(job.id) for page in pages for job in page)) or "none"
 
     def _begin_node(self) -> None:
         node = Node(f"node-{len(self._nodes) + 1}", self._parts, self._clock, self._script, self._thread)
