@@ -179,12 +179,38 @@ def test_a_running_scheduler_cannot_be_simulated(scheduler: Scheduler) -> None:
 def test_a_simulated_scheduler_cannot_be_started_stopped_or_simulated_again(scheduler: Scheduler) -> None:
     with simulate(scheduler, START):
         assert scheduler.is_running
-        with pytest.raises(LifecycleError):
+        with pytest.raises(LifecycleError, match=r"being simulated.*leave its start"):
             scheduler.start()
-        with pytest.raises(LifecycleError), simulate(scheduler, START):
+        with pytest.raises(LifecycleError, match="being simulated"), simulate(scheduler, START):
             pass
-        with pytest.raises(LifecycleError):
+        with pytest.raises(LifecycleError, match="ends with the simulate"):
             scheduler.stop()
+
+
+def test_an_application_is_tested_in_a_simulation_without_its_lifespan() -> None:
+    fastapi = pytest.importorskip("fastapi", reason="needs the examples extra")
+    testclient = pytest.importorskip("fastapi.testclient", reason="needs the examples extra")
+    scheduler, numbers = AsyncScheduler(), []
+
+    @scheduler.target
+    async def send_invoice(number: int) -> None:
+        await asyncio.sleep(60)
+        numbers.append(number)
+
+    app = fastapi.FastAPI(lifespan=lambda app: scheduler)
+
+    @app.post("/orders/{number}")
+    async def order(number: int) -> str:
+        job = await scheduler.add(send_invoice, "2026-03-03T09:00", id=f"invoice-{number}", kwargs={"number": number})
+        return job.id
+
+    client = testclient.TestClient(app)
+    with simulate(scheduler, START) as sim:
+        assert client.post("/orders/42").json() == "invoice-42"
+        sim.advance("2d")
+        assert numbers == [42]
+        with pytest.raises(LifecycleError, match="TestClient"), client:
+            pass
 
 
 def test_a_job_cannot_move_time(scheduler: Scheduler) -> None:

@@ -59,6 +59,10 @@ class Running(Protocol):
         """What runs its jobs."""
 
     @property
+    def occupies(self) -> str:
+        """Why nothing else can run the scheduler meanwhile, and the remedy."""
+
+    @property
     def problem(self) -> str | None:
         """Why nothing starts just now, or None."""
 
@@ -79,6 +83,8 @@ class Running(Protocol):
 
 class Runtime:
     """One start of a scheduler, up to its stop: the life of the engine's thread (see there), and what it needs."""
+
+    occupies = "this scheduler runs already: stop() it first, or make another"
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts

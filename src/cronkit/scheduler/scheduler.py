@@ -579,8 +579,9 @@ class Scheduler:
         )
 
     def _check_idle(self) -> None:
-        if self.is_running:
-            raise LifecycleError("this scheduler runs already: stop() it first, or make another")
+        runtime = self._runtime
+        if runtime is not None and self.is_running:
+            raise LifecycleError(runtime.occupies)
 
     def _check_process(self) -> None:
         """Refuse to work in a child of the process that runs the scheduler: its threads and locks stayed there."""

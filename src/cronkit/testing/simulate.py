@@ -81,6 +81,10 @@ def simulate(
 class _SimulatedRuntime:
     """What a scheduler sees running while it is simulated."""
 
+    occupies = (
+        "this scheduler is being simulated, and nothing else runs it until the simulate() block ends: leave its start "
+        "out of the test, as TestClient(app) without 'with' leaves out a lifespan"
+    )
     is_of_this_process = True
     is_over = False
     problem = None
