@@ -150,6 +150,7 @@ class Database:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
                 done = work(connection)
+                connection.execute("COMMIT")  # what leaves would do it too, but prepare it anew each time
         except BaseException as error:
             if lane.connection is connection and connection.in_transaction:  # nor could it be rolled back
                 lane.close()
