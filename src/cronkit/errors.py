@@ -11,7 +11,7 @@
     ├── RunNotFoundError (LookupError)     no run has that id
     ├── RunError (RuntimeError)            a run whose value was asked for did not succeed
     ├── StoreUnavailableError (OSError)    a store that cannot be reached or written just now
-    ├── StoreVersionError (RuntimeError)   a store's content that another version of cronkit has made
+    │   └── StoreVersionError (OSError)    a store's content that another version of cronkit has made
     ├── UnreadableError (ValueError)       a stored text that this process cannot make sense of
     └── LifecycleError (RuntimeError)      a verb that the scheduler's state does not allow
 
@@ -103,8 +103,11 @@ class StoreUnavailableError(CronkitError, OSError):
     """A store that cannot be reached, read or written just now; the message names it, the cause and the remedy."""
 
 
-class StoreVersionError(CronkitError, RuntimeError):
-    """A store whose content this version of cronkit cannot use; the message names both versions and the remedy."""
+class StoreVersionError(StoreUnavailableError):
+    """A store whose content this version of cronkit cannot use; the message names both versions and the remedy.
+
+    It may come about while the store is used: when newer software has opened it.
+    """
 
 
 class UnreadableError(CronkitError, ValueError):

@@ -9,7 +9,7 @@ import pytest
 
 from cronkit.engine import thread
 from cronkit.engine.thread import AHEAD, CANCEL_GRACE, FORESEEN, HANGS, LATE, LET_START, LONGEST_SLEEP, EngineThread
-from cronkit.errors import LifecycleError
+from cronkit.errors import LifecycleError, StoreVersionError
 from cronkit.events import (
     EngineFault,
     Event,
@@ -220,8 +220,11 @@ def test_a_step_that_fails_is_told_and_followed_by_others_ever_later(caplog: pyt
     assert faults == ["ValueError('broken')"] * 10
 
 
-def test_a_store_that_is_away_is_told_of_once_and_so_is_its_return(caplog: pytest.LogCaptureFixture) -> None:
-    loop = Loop(OSError("no route"), OSError("no route"), NOON, NOON)
+@pytest.mark.parametrize("error", [OSError("no route"), StoreVersionError("newer software has closed it")])
+def test_a_store_that_is_away_is_told_of_once_and_so_is_its_return(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = Loop(error, error, NOON, NOON)
     with caplog.at_level(logging.CRITICAL):
         loop.run()
     told = [event for event in loop.events if isinstance(event, StoreDegraded | StoreRecovered | EngineFault)]

@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from cronkit.stores.sqlite import SQLiteStore, claims
 from cronkit.stores.sqlite.database import Loan
 from cronkit.stores.sqlite.location import filesystem_of, refuse_network
 from cronkit.stores.sqlite.migrations import migrate
+from cronkit.stores.sqlite.moments import to_micros
 from cronkit.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS, Migration
 from cronkit.testing.store_suite.scene import NAMESPACE, NOON, REACH, Scene
 
@@ -213,6 +214,45 @@ def test_a_file_that_newer_software_has_closed_to_older_is_refused_naming_both_v
     upgrade(path, SECOND._replace(readable_from=NEWEST + 1))
     with pytest.raises(StoreVersionError, match=rf"version {NEWEST + 1}.*up to {NEWEST}"):
         store.open()
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda store: store.vacate(["run"]),
+        lambda store: store.renew("node", {}, timedelta(seconds=30), NOON),
+        lambda store: store.target_names(NAMESPACE),
+        lambda store: store._database.has_changed_elsewhere(),
+    ],
+    ids=["writes", "renews a lease", "reads", "watches"],
+)
+def test_every_verb_of_a_store_in_use_is_refused_once_newer_software_has_closed_its_file_to_it(
+    verb: Callable[[SQLiteStore], object], path: Path, store: SQLiteStore
+) -> None:
+    Scene(store).add()
+    assert not store.renew("node", {}, timedelta(seconds=30), NOON)
+    upgrade(path, SECOND._replace(readable_from=NEWEST + 1))
+    with pytest.raises(StoreVersionError, match=rf"version {NEWEST + 1}.*up to {NEWEST}"):
+        verb(store)
+    with pytest.raises(StoreVersionError):
+        store.due_jobs(NOON, 1, REACH)
+
+    assert ask(path, "SELECT until FROM nodes") == to_micros(NOON + timedelta(seconds=30))
+
+
+def test_a_file_that_was_closed_to_a_store_in_use_is_gone_on_with_where_the_older_one_is_put_back(
+    path: Path, store: SQLiteStore
+) -> None:
+    Scene(store).add()
+    store.close()
+    shutil.copy(path, path.with_name("copy.db"))
+    store.open()
+    upgrade(path, SECOND._replace(readable_from=NEWEST + 1))
+    with pytest.raises(StoreVersionError):
+        store.vacate(["run"])
+    path.with_name("copy.db").replace(path)
+
+    assert Scene(store).load().key.id == "job"
 
 
 def test_a_migration_that_fails_leaves_the_version_before(path: Path, store: SQLiteStore) -> None:

@@ -19,10 +19,10 @@ from typing import Any, NoReturn, TypeVar, cast
 from weakref import WeakSet, ref
 
 from cronkit.clock import Alarm
-from cronkit.errors import ConfigurationError, LifecycleError, StoreUnavailableError
+from cronkit.errors import ConfigurationError, LifecycleError, StoreUnavailableError, StoreVersionError
 from cronkit.stores.sqlite.faults import is_busy, result_code, unavailable
 from cronkit.stores.sqlite.location import Identity, identify, refuse_network
-from cronkit.stores.sqlite.migrations import migrate, refuse_foreign
+from cronkit.stores.sqlite.migrations import migrate, refuse_foreign, refuse_newer
 
 OLDEST_SQLITE = (3, 35, 0)
 """The first version with RETURNING."""
@@ -136,6 +136,7 @@ class Database:
             connection = self._lend(loan)
             with connection:
                 connection.execute("BEGIN")
+                refuse_newer(connection, self.path)
                 return work(connection)
         except BaseException as error:
             loan.life = -1
@@ -149,6 +150,7 @@ class Database:
         try:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
+                refuse_newer(connection, self.path)
                 done = work(connection)
                 connection.execute("COMMIT")  # what leaves would do it too, but prepare it anew each time
         except BaseException as error:
@@ -168,6 +170,8 @@ class Database:
 
     def _raise(self, error: BaseException, lane: Lane | None = None) -> NoReturn:
         """Raise an error of SQLite's as a store's, if it is the file's, and any other as it is."""
+        if isinstance(error, StoreVersionError):
+            self._let_go()  # every verb is refused now, as the file is opened
         told = unavailable(error, self.path) if isinstance(error, sqlite3.Error) else None
         if told is None:
             raise error
@@ -324,12 +328,15 @@ class Database:
                 return False
             connection = self._connected(self._writer)
             (version,) = connection.execute("PRAGMA data_version").fetchone()
-        except sqlite3.Error as error:
+            has_changed = self._seen != (connection, version)
+            if has_changed:
+                refuse_newer(connection, self.path)
+        except (sqlite3.Error, StoreVersionError) as error:
             self._raise(error, self._writer)
         finally:
             self._writer.lock.release()
-        seen, self._seen = self._seen, (connection, version)
-        return seen != self._seen
+        self._seen = connection, version
+        return has_changed
 
     # -- the end ------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,9 @@ from pathlib import Path
 from cronkit.errors import ConfigurationError, StoreVersionError
 from cronkit.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS, Migration
 
+NEWEST = MIGRATIONS[-1].version
+"""The version of the tables that this software makes."""
+
 
 def refuse_foreign(connection: sqlite3.Connection, path: Path) -> bool:
     """Refuse a database that somebody else has made, before anything is written to it; say whether it is ours already.
@@ -29,26 +32,31 @@ def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Mig
     Raises:
         StoreVersionError: newer software has made the file into what this one cannot use.
     """
-    newest = migrations[-1].version
-    version = _version(connection)
-    if version > newest:
-        _refuse_unreadable(connection, path, version, newest)
+    version = refuse_newer(connection, path, migrations[-1].version)
     for migration in migrations:
         if migration.version > version:
             _apply(connection, migration)
 
 
+def refuse_newer(connection: sqlite3.Connection, path: Path, newest: int = NEWEST) -> int:
+    """Refuse a file that newer software has closed to what knows versions up to ``newest``; say which version it has.
+
+    Raises:
+        StoreVersionError: newer software has made the file into what this one cannot use.
+    """
+    version = _version(connection)
+    if version > newest:
+        row = connection.execute("SELECT value FROM meta WHERE key = 'readable_from'").fetchone()
+        if row is None or row[0] > newest:
+            raise StoreVersionError(
+                f"{path} has the tables of version {version}, and this version of cronkit knows those up to {newest}: "
+                "upgrade cronkit here, or go back to a copy of the file from before the other upgrade"
+            )
+    return version
+
+
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _refuse_unreadable(connection: sqlite3.Connection, path: Path, version: int, newest: int) -> None:
-    row = connection.execute("SELECT value FROM meta WHERE key = 'readable_from'").fetchone()
-    if row is None or row[0] > newest:
-        raise StoreVersionError(
-            f"{path} has the tables of version {version}, and this version of cronkit knows those up to {newest}: "
-            "upgrade cronkit here, or go back to a copy of the file from before the other upgrade"
-        )
 
 
 def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
