@@ -450,6 +450,25 @@ def test_what_was_written_to_a_file_that_is_gone_is_not_acknowledged(
         store._database.write(lambda _: path.unlink())
 
 
+@pytest.mark.parametrize("is_link", [False, True])
+def test_what_was_written_to_a_log_that_is_gone_is_not_acknowledged(is_link: bool, path: Path) -> None:
+    if is_link:
+        (path.parent / "elsewhere").mkdir()
+        path.symlink_to(path.parent / "elsewhere" / "real.db")
+    store = SQLiteStore(path)
+    scene = Scene(store)
+    scene.add()
+    real = path.resolve()
+    for left in real.parent.glob(f"{real.name}-*"):
+        left.unlink()
+    with pytest.raises(StoreUnavailableError, match="write-ahead log was deleted"):
+        scene.add("perhaps lost")
+
+    scene.add("another")
+    assert ask(path, "SELECT count(*) FROM jobs WHERE id = 'another'") == 1
+    store.close()
+
+
 def test_a_transaction_that_fails_leaves_nothing(store: SQLiteStore) -> None:
     scene = Scene(store)
     row = scene.add()

@@ -21,6 +21,7 @@ from weakref import WeakSet, ref
 from cronkit.clock import Alarm
 from cronkit.errors import ConfigurationError, LifecycleError, StoreUnavailableError, StoreVersionError
 from cronkit.stores.sqlite.faults import is_busy, result_code, unavailable
+from cronkit.stores.sqlite.lane import Lane
 from cronkit.stores.sqlite.location import Identity, identify, refuse_network
 from cronkit.stores.sqlite.migrations import migrate, refuse_foreign, refuse_newer
 
@@ -49,23 +50,6 @@ TRIES, PAUSE = 100, 0.02
 Connection = sqlite3.Connection
 Done = TypeVar("Done")
 """What a transaction's work returns."""
-
-
-class Lane:
-    """One connection, the lock under which it is used, and the file that it is of."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.connection: Connection | None = None
-        self.life = 0
-        self.identity: Identity | None = None
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        connection, self.connection = self.connection, None
-        if connection is not None:
-            with suppress(sqlite3.Error):
-                connection.close()
 
 
 class Loan:
@@ -151,6 +135,7 @@ class Database:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
                 refuse_newer(connection, self.path)
+                lane.note_log(self.path)
                 done = work(connection)
                 connection.execute("COMMIT")  # what leaves would do it too, but prepare it anew each time
         except BaseException as error:
@@ -158,6 +143,12 @@ class Database:
                 lane.close()
             self._raise(error, lane)
         self._check_file(lane.identity)
+        if lane.has_lost_log:
+            self._let_go()
+            raise StoreUnavailableError(
+                f"{self.path}: its write-ahead log was deleted or replaced while it was open; "
+                "stop whatever uses the file before a backup is put back"
+            )
         return done
 
     def _refuse_within(self, lane: Lane) -> None:
