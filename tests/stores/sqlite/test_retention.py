@@ -106,6 +106,18 @@ def test_the_oldest_of_all_statuses_go_first(tmp_path: Path) -> None:
     scene.store.close()
 
 
+def test_a_run_whose_number_makes_no_sense_does_not_make_the_others_old(tmp_path: Path) -> None:
+    scene = make(tmp_path, keep_runs=3)
+    scene.add()
+    ids = ended(scene, 4)
+    with scene.store._database.write() as connection:  # type: ignore[attr-defined]
+        connection.execute("UPDATE runs SET sequence = ? WHERE id = ?", (2**60, ids[1]))
+
+    assert scene.store.prune(scene.now, 100) == 1
+    assert kept(scene) == [*ids[2:], ids[1]]
+    scene.store.close()
+
+
 def test_what_is_open_or_occupied_is_kept_however_old(tmp_path: Path) -> None:
     scene = make(tmp_path, keep_runs=1, keep_for="1s")
     scene.add("running", overlap="allow")

@@ -10,6 +10,7 @@ from cronkit.stores.sqlite.births import KEEP_LAST_SEQUENCE
 from cronkit.stores.sqlite.database import Connection, Database
 from cronkit.stores.sqlite.job_table import SLICE
 from cronkit.stores.sqlite.moments import span_micros, to_micros
+from cronkit.stores.sqlite.run_rows import MOST
 from cronkit.stores.sqlite.schema import BLOCK
 
 NAMESPACES = """
@@ -24,7 +25,7 @@ OLDEST = """
 SELECT sequence, finished_at FROM runs
 WHERE namespace = ? AND status = ? AND status <> 'running' AND sequence < ? AND occupied = 0
 ORDER BY sequence LIMIT ?"""
-NEWEST = "SELECT ifnull(max(sequence), 0) FROM runs"
+NEWEST = f"SELECT ifnull(max(sequence), 0) FROM runs WHERE sequence < {MOST}"
 DELETE_RUNS = "DELETE FROM runs WHERE sequence IN (SELECT value FROM json_each(?))"
 DELETE_SPANS = "DELETE FROM spans WHERE block < (SELECT min(sequence) / ? FROM runs)"
 
