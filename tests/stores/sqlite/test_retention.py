@@ -155,6 +155,40 @@ def test_a_number_is_never_used_again_though_its_run_is_gone(tmp_path: Path) -> 
     scene.store.close()
 
 
+def test_no_run_gets_the_place_of_one_that_was_released_before_others_were_forgotten(tmp_path: Path) -> None:
+    scene = make(tmp_path, keep_runs=1)
+    scene.add(overlap="queue", on_crash="hold")
+    held = [scene.start().run.id]
+    scene.lose()
+    ended(scene, 3)
+    held.append(scene.start().run.id)
+    scene.lose()
+    scene.store.release(held[0], scene.now)
+    assert scene.store.prune(scene.now, 100)
+    scene.store.release(held[1], scene.now)
+    scene.trigger()
+
+    with scene.store._database.look() as connection:  # type: ignore[attr-defined]
+        places = [place for (place,) in connection.execute("SELECT place FROM runs WHERE place IS NOT NULL")]
+    assert len(places) == len(set(places)) == 3
+    scene.store.close()
+
+
+@pytest.mark.parametrize("last", ["'x'", "1.5", 2**60, -1])
+def test_a_last_number_that_makes_no_sense_is_replaced(last: object, tmp_path: Path) -> None:
+    scene = make(tmp_path, keep_runs=1)
+    scene.add()
+    ids = ended(scene, 3)
+    with scene.store._database.write() as connection:  # type: ignore[attr-defined]
+        connection.execute(f"INSERT INTO meta (key, value) VALUES ('last_sequence', {last})")
+    assert scene.store.prune(scene.now, 100) == 2
+
+    with scene.store._database.look() as connection:  # type: ignore[attr-defined]
+        (kept_number,) = connection.execute("SELECT value FROM meta WHERE key = 'last_sequence'").fetchone()
+    assert kept_number == len(ids)
+    scene.store.close()
+
+
 def test_purging_forgets_every_removed_life_and_leaves_the_present_one(tmp_path: Path) -> None:
     scene = make(tmp_path)
     for _ in range(2):

@@ -25,9 +25,11 @@ QUEUED, RUNNING, CANCELLED, SCHEDULE = RunStatus.QUEUED, RunStatus.RUNNING, RunS
 LAST_SEQUENCE = f"""
 SELECT max(ifnull((SELECT max(sequence) FROM runs WHERE sequence < {MOST}), 0),
     ifnull((SELECT value FROM meta WHERE key = 'last_sequence' AND typeof(value) = 'integer' AND value < {MOST}), 0))"""
-KEEP_LAST_SEQUENCE = """
+KEEP_LAST_SEQUENCE = f"""
 INSERT INTO meta (key, value) VALUES ('last_sequence', ?)
-ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
+ON CONFLICT (key) DO UPDATE SET value = excluded.value
+WHERE typeof(value) <> 'integer' OR value < excluded.value OR value >= {MOST}"""
+"""It only rises, unless it makes no sense: the place of a released run is higher than any run's own number."""
 INSERT_RUN = """
 INSERT INTO runs (sequence, id, job, namespace, cause, token, scheduled_at, scheduled_until, count, due_at, created_at,
     overlap, status, attempt, fence, place, ready, held, executor, target, node, started_at, finished_at, reason,

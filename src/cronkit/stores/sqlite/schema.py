@@ -174,7 +174,7 @@ CREATE TABLE nodes (
 ) WITHOUT ROWID"""
 
 META = "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID"
-"""``readable_from``; and ``last_sequence``, the highest number of a run that is gone."""
+"""``readable_from``; and ``last_sequence``, the highest number of a run that is gone, or place of one released."""
 
 MIGRATIONS = (
     Migration(
