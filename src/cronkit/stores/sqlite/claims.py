@@ -15,11 +15,19 @@ from cronkit.stores.protocol import Advance, Claimed, Reach
 from cronkit.stores.sqlite.births import Bearer, Births, Newborn
 from cronkit.stores.sqlite.database import Connection
 from cronkit.stores.sqlite.declarations import READER, Declaration, Declarations
-from cronkit.stores.sqlite.gates import come_forward, read_gates
+from cronkit.stores.sqlite.gates import WAITING, come_forward, read_gates
 from cronkit.stores.sqlite.job_writes import revision_texts, write_revisions
 from cronkit.stores.sqlite.moments import maybe_micros, to_micros
 from cronkit.stores.sqlite.reach import PASSED_OVER, within_reach
-from cronkit.stores.sqlite.run_rows import RUNS_BY_SEQUENCE, plain_text, read_for_attempt, read_run, stand_in_run
+from cronkit.stores.sqlite.run_rows import (
+    RUNS_BY_SEQUENCE,
+    STATUS,
+    STATUSES,
+    plain_text,
+    read_for_attempt,
+    read_run,
+    stand_in_run,
+)
 
 QUEUED, RUNNING = RunStatus.QUEUED, RunStatus.RUNNING
 
@@ -49,6 +57,7 @@ LEASE = """
 UPDATE runs SET status = 'running', attempt = ?, fence = ?, node = ?, started_at = ?, ready = 0, held = 1
 WHERE sequence = ?"""
 HOLD = "UPDATE runs SET status = 'held', reason = ?, ready = 0, place = NULL WHERE sequence = ? RETURNING job"
+NOT_READY = "UPDATE runs SET ready = 0 WHERE sequence = ?"
 KNOW_NODE = "INSERT INTO nodes (node, until, length) VALUES (?, ?, ?) ON CONFLICT (node) DO NOTHING"
 FIRST_LEASE = 30_000_000
 """Microseconds for which a node that has never said how long its lease is keeps what it claims."""
@@ -212,7 +221,10 @@ class Claimant:
         self.claimed.append(Claimed(run, self._specs[newborn.bearer.key.generation], 1, 1))
 
     def _read(self, sequences: list[int]) -> dict[int, tuple[RunRow, JobSpec]]:
-        """The runs in the file that are to be leased; one that cannot be read is held instead, with the reason."""
+        """The runs in the file that are to be leased; one that cannot be read is held instead, with the reason.
+
+        One that does not wait at all is ready by mistake, and stays as it is: its record is not opened again.
+        """
         found: dict[int, tuple[RunRow, JobSpec]] = {}
         if not sequences:
             return found
@@ -223,6 +235,9 @@ class Claimant:
         )
         unreadable: set[int] = set()
         for row in self._connection.execute(RUNS_BY_SEQUENCE, (text,)).fetchall():
+            if STATUSES.get(row[STATUS], QUEUED) not in WAITING:  # an unknown one cannot be read
+                self._connection.execute(NOT_READY, (row[0],))
+                continue
             try:
                 run = read_run(row)
                 read_for_attempt(run, row)

@@ -13,9 +13,11 @@ from cronkit.stores.sqlite.database import Connection
 from cronkit.stores.sqlite.run_rows import OVERLAPS, STATUSES
 
 WAITING = frozenset({RunStatus.QUEUED, RunStatus.RETRYING})
+IN_GATE = WAITING | {RunStatus.RUNNING}
+"""The statuses in which a run is in its job's gate; one that has ended is there only while its thread runs on."""
 
 GATES = """
-SELECT job, sequence, id, status, overlap, ready, place FROM runs
+SELECT job, sequence, id, status, overlap, ready, held, occupied, place FROM runs
 WHERE job IN (SELECT value FROM json_each(?)) AND place IS NOT NULL ORDER BY job, place"""
 WAIT_AGAIN = """
     ready = ifnull(overlap = 'allow' OR place = (
@@ -24,6 +26,8 @@ WAIT_AGAIN = """
     (executor, target) = (SELECT executor, target FROM jobs WHERE pk = runs.job)"""
 """What a run that keeps its place gets when it waits again."""
 COME_FORWARD = "UPDATE runs SET ready = 1 WHERE sequence = ?"
+LEAVE_GATE = "UPDATE runs SET place = NULL WHERE sequence = ?"
+BE_HELD = "UPDATE runs SET held = 1 WHERE sequence = ?"
 
 
 class OpenRun:
@@ -46,12 +50,27 @@ Gate = list[OpenRun]
 
 
 def read_gates(connection: Connection, jobs: Iterable[int]) -> dict[int, Gate]:
-    """The gates of jobs; a job without open runs has none."""
+    """The gates of jobs; a job without open runs has none.
+
+    What contradicts itself and would block a gate for ever is put right: a run that is there although it has ended,
+    and one that runs but is nobody's, which no reaper would find.
+    """
     gates: dict[int, Gate] = defaultdict(list)
-    for pk, sequence, run_id, status, overlap, ready, _ in connection.execute(GATES, (json.dumps(list(jobs)),)):
+    strays: list[tuple[int]] = []
+    unheld: list[tuple[int]] = []
+    rows = connection.execute(GATES, (json.dumps(list(jobs)),))
+    for pk, sequence, run_id, status, overlap, ready, held, occupied, _ in rows:
         # What software of another version has written counts as one that runs on.
         known = STATUSES.get(status, RunStatus.RUNNING)
+        if known not in IN_GATE and not occupied:
+            strays.append((sequence,))
+            continue
+        if held != 1 and status == RunStatus.RUNNING:
+            unheld.append((sequence,))
         gates[pk].append(OpenRun(sequence, run_id, known, OVERLAPS.get(overlap, Overlap.SKIP), bool(ready), None))
+    if strays or unheld:
+        connection.executemany(LEAVE_GATE, strays)
+        connection.executemany(BE_HELD, unheld)
     return gates
 
 

@@ -8,23 +8,32 @@ from cronkit.clock import utc_now
 from cronkit.jobs.keys import JobKey
 from cronkit.jobs.rules import CRASH_REASON, after_crash
 from cronkit.jobs.run import RunRow
-from cronkit.jobs.status import RunStatus
+from cronkit.jobs.status import TERMINAL, RunStatus
 from cronkit.stores.notices import Notices
 from cronkit.stores.protocol import Claimed
 from cronkit.stores.sqlite.births import Tally
 from cronkit.stores.sqlite.claims import SPECS_OF_RUNS, HeldRuns
 from cronkit.stores.sqlite.database import Connection, Database
 from cronkit.stores.sqlite.declarations import Declaration, Declarations, is_any_quarantined, lift_quarantine, stand_in
-from cronkit.stores.sqlite.gates import WAIT_AGAIN, come_forward
+from cronkit.stores.sqlite.gates import WAIT_AGAIN, WAITING, come_forward
 from cronkit.stores.sqlite.moments import span_micros, to_micros
-from cronkit.stores.sqlite.run_rows import COLUMNS, SOURCE, plain_text, read_for_attempt, read_run, stand_in_run
+from cronkit.stores.sqlite.run_rows import (
+    COLUMNS,
+    SOURCE,
+    STATUS,
+    STATUSES,
+    plain_text,
+    read_for_attempt,
+    read_run,
+    stand_in_run,
+)
 
 RENEW = """
 INSERT INTO nodes (node, until, length) VALUES (?, ?, ?)
 ON CONFLICT (node) DO UPDATE SET until = excluded.until, length = excluded.length"""
 MINE = """
 SELECT r.id, r.fence FROM json_each(?) AS wanted CROSS JOIN runs AS r
-WHERE r.id = wanted.value AND r.held = 1 AND r.node = ? AND r.status = 'running'"""
+WHERE r.id = wanted.value AND r.node = ? AND r.status = 'running'"""
 LEAVE = """
 DELETE FROM nodes WHERE node = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE held = 1 AND runs.node = nodes.node)"""
 CANCELLING = """
@@ -43,15 +52,16 @@ WHERE sequence = ?"""
 HELD = f"SELECT {COLUMNS} FROM {SOURCE} WHERE r.held = 1 AND r.node IS ?"
 LET_GO = "UPDATE runs SET occupied = 0, held = 0, place = NULL WHERE sequence = ?"
 END = """
-UPDATE runs SET status = ?, finished_at = ?, reason = ?, crashes = ?, excused = ?, held = 0, place = NULL
+UPDATE runs SET status = ?, finished_at = ?, reason = ?, crashes = ?, excused = ?, held = 0, occupied = 0, place = NULL
 WHERE sequence = ?"""
 HOLD = """
-UPDATE runs SET status = 'held', reason = ?, crashes = ?, excused = ?, fence = ?, held = 0, place = NULL
+UPDATE runs SET status = 'held', reason = ?, crashes = ?, excused = ?, fence = ?, held = 0, occupied = 0, place = NULL
 WHERE sequence = ?"""
 REQUEUE = f"""
 UPDATE runs SET status = 'queued', due_at = ?, reason = ?, crashes = ?, excused = ?, fence = ?, held = 0,
-    {WAIT_AGAIN}
+    occupied = 0, {WAIT_AGAIN}
 WHERE sequence = ?"""
+GO_ON_WAITING = f"UPDATE runs SET held = 0, occupied = 0, {WAIT_AGAIN} WHERE sequence = ?"
 TRIES = 10
 """A renewal waits a tenth of the lease for others that write: there has to be time for another try."""
 PRESENT = "SELECT pk FROM jobs WHERE pk IN (SELECT value FROM json_each(?)) AND removed_at IS NULL"
@@ -145,6 +155,8 @@ class SQLiteLeases:
                 found.append((run, declared[row[2]]))
             except (ValueError, KeyError, TypeError, OverflowError) as error:
                 run = stand_in_run(row, f"{CRASH_REASON}; it cannot be read: {error}")
+                if STATUSES.get(row[STATUS]) in TERMINAL:  # its record is not opened again
+                    run.status = STATUSES[row[STATUS]]
                 found.append((run, Declaration(stand_in(run.job.id, "", ""), unreadable=run.reason)))
         return found
 
@@ -168,19 +180,21 @@ class _Reaper:
         self._now = now
 
     def take_back(self, connection: Connection, held: list[tuple[RunRow, Declaration]]) -> None:
-        """The runs are nobody's now."""
+        """The runs are nobody's now; what is neither running nor unreadable is only let go."""
         pks = json.dumps([run.job.generation for run, _ in held])
         present = {pk for (pk,) in connection.execute(PRESENT, (pks,))}
         for run, declaration in held:
             self.jobs.add(run.job.generation)
-            if run.occupied:
-                connection.execute(LET_GO, (run.sequence,))
-            elif run.status is RunStatus.HELD:  # a stand-in for what cannot be read
-                connection.execute(HOLD_UNREADABLE, (plain_text(run.reason), run.sequence))
-                self.taken.append(run)
-            else:
+            if run.status is RunStatus.RUNNING:
                 self._take_back(connection, run, declaration, run.job.generation in present)
                 self.taken.append(run)
+            elif run.status is RunStatus.HELD and declaration.unreadable is not None:  # a stand-in
+                connection.execute(HOLD_UNREADABLE, (plain_text(run.reason), run.sequence))
+                self.taken.append(run)
+            elif run.status in WAITING:
+                connection.execute(GO_ON_WAITING, (run.sequence,))
+            else:
+                connection.execute(LET_GO, (run.sequence,))
 
     def _take_back(self, connection: Connection, run: RunRow, declaration: Declaration, is_present: bool) -> None:
         run.crashes += 1

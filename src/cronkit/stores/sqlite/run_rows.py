@@ -18,6 +18,8 @@ COLUMNS = """r.sequence, r.id, r.job, r.namespace, j.id, r.cause, r.token, r.sch
     r.due_at, r.created_at, r.overlap, r.status, r.attempt, r.fence, r.crashes, r.excused, r.occupied,
     r.cancel_requested, r.node, r.started_at, r.finished_at, r.reason, r.related_id, r.progress, r.progress_note,
     r.kwargs, r.value, r.error, r.log"""
+STATUS = 13
+"""Where the status is among ``COLUMNS``."""
 SOURCE = "runs AS r LEFT JOIN jobs AS j ON j.pk = r.job"
 
 RUN = f"SELECT {COLUMNS} FROM {SOURCE} WHERE r.id = ?"
