@@ -270,13 +270,14 @@ def test_importable_that_is_one_text_is_refused() -> None:
 # -- rows that cannot be read -----------------------------------------------------------------------------------------
 
 
-def damaged(file: Home) -> Scheduler:
+def damaged(file: Home, *statements: str) -> Scheduler:
     """A program whose one job's row has been damaged since it was deployed."""
     scheduler = file.deploy(lambda s: s.job("1h", id="beat")(send))
     scheduler._parts.store.close()
     assert file.path is not None
     with sqlite3.connect(file.path) as connection:
-        connection.execute("UPDATE specs SET spec = '{\"v\":99}'")
+        for statement in statements or ["UPDATE specs SET spec = '{\"v\":99}'"]:
+            connection.execute(statement)
     connection.close()
     return file.scheduler(lambda s: s.job("1h", id="beat")(send))
 
@@ -309,6 +310,45 @@ def test_reset_rewrites_a_declared_job_that_cannot_be_read_where_it_stood(file: 
     assert job.unreadable is None
     assert file.due(scheduler) == ["beat"]
     assert scheduler.plan().unchanged == ("beat",)
+
+
+@pytest.mark.parametrize(
+    "column", ["pause = 'x'", "created_at = 9e18", "updated_at = 'x'", "next_at = x'00'", "next_due = 'x'"]
+)
+def test_reset_catches_up_on_nothing_that_was_accounted_for_whatever_else_of_the_row_is_damaged(
+    column: str, file: Home
+) -> None:
+    scheduler = damaged(file, f"UPDATE jobs SET {column}")
+    before = scheduler.get("beat")
+    assert before.unreadable
+    job = scheduler.reset("beat")
+
+    assert (job.unreadable, job.watermark) == (None, before.watermark)
+    assert job.next_run_at == job.schedule.next(before.watermark)
+
+
+def test_reset_of_a_job_that_has_lost_what_it_has_accounted_for_begins_now(file: Home) -> None:
+    scheduler = damaged(file, "UPDATE jobs SET watermark = 'soon'")
+    file.clock.advance(hours=5)
+    created_at = scheduler.get("beat").created_at
+    job = scheduler.reset("beat")
+
+    assert (job.watermark, job.created_at) == (file.clock.now(), created_at)
+    assert file.due(scheduler) == []
+    file.clock.advance(hours=1)
+    assert file.due(scheduler) == ["beat"]
+
+
+def test_reset_leaves_a_pause_that_can_be_read_beside_what_cannot(file: Home) -> None:
+    before = file.deploy(lambda s: s.job("1h", id="beat")(send))
+    before.pause("beat", reason="migration")
+    scheduler = damaged(file, "UPDATE jobs SET watermark = 'soon'")
+    assert scheduler.get("beat").unreadable
+    job = scheduler.reset("beat")
+
+    assert job.pause is not None
+    assert job.pause.reason == "migration"
+    assert file.due(scheduler) == []
 
 
 def test_a_job_that_cannot_be_read_can_be_removed(file: Home) -> None:

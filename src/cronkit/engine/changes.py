@@ -19,7 +19,7 @@ from cronkit.engine.planner import (
     queued,
     refused,
 )
-from cronkit.jobs.job import JobRow, JobSpec, Pause
+from cronkit.jobs.job import NO_WATERMARK, JobRow, JobSpec, Pause
 from cronkit.jobs.keys import JobKey
 from cronkit.jobs.layers import differences, overlaid, with_newest
 from cronkit.jobs.rules import REMOVED_REASON, is_spent
@@ -74,7 +74,8 @@ def reset(
 ) -> list[RunRow]:
     """Give a job what code declares, and nothing else; a pause stays.
 
-    A row that could not be read goes on from where it stood, as if it had been on this schedule all along.
+    A row that could not be read goes on from where it stood, as if it had been on this schedule all along; from
+    ``now`` if that is lost.
     """
     job.overrides = frozenset()
     if job.unreadable is None:
@@ -83,6 +84,8 @@ def reset(
         births = []
         job.unreadable = None
         job.spec = _bound(spec, job.created_at)
+        if job.watermark == NO_WATERMARK:
+            job.watermark = now
         is_over = is_spent(job.spec.policies, job.spawned)
         job.next_at = None if is_over else next_after(job.spec.schedule, job.watermark)
         _look_next(job)

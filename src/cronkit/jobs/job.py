@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from cronkit.jobs.keys import JobKey
@@ -12,6 +12,8 @@ from cronkit.schedules import Schedule
 
 HISTORY_LIMIT = 100
 """How many of a job's newest revisions are kept."""
+NO_WATERMARK = datetime(1970, 1, 1, tzinfo=UTC)
+"""The watermark of a job that has lost its own: nobody knows what of it is accounted for."""
 NO_NAMES: frozenset[str] = frozenset()
 """One object for all who have none: each other empty frozenset takes 216 bytes."""
 

@@ -3,10 +3,12 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from cronkit.jobs.documents import pause_from_text
-from cronkit.jobs.job import JobRow
+from cronkit.jobs.job import NO_WATERMARK, JobRow
 from cronkit.jobs.keys import JobKey
 from cronkit.jobs.status import TERMINAL, RunStatus
 from cronkit.stores.sqlite.database import Connection
@@ -24,6 +26,9 @@ FIRST_COUNTER = 18
 OPEN_RUNS = """
 SELECT job, id FROM runs
 WHERE job IN (SELECT value FROM json_each(?)) AND place IS NOT NULL ORDER BY job, place"""
+
+NONSENSE = ValueError, TypeError, OverflowError
+"""What reading a column raises that makes no sense."""
 
 Row = Sequence[Any]
 
@@ -67,14 +72,30 @@ def _read_job(row: Row, key: JobKey, declaration: Declaration, open_runs: Iterab
         job.next_due = job.next_at if row[11] == row[10] else maybe_moment(row[11])
         job.pause = None if row[12] is None else pause_from_text(row[12])
         job.removed_at = maybe_moment(row[16])
-    except (ValueError, TypeError, OverflowError) as error:
+    except NONSENSE as error:
         _set_aside(job, row, f"{error}")
     return job
 
 
 def _set_aside(job: JobRow, row: Row, reason: str) -> None:
-    """Make an unreadable job of one whose times or pause make no sense."""
+    """Make an unreadable job of one of which something makes no sense; each time that does is kept, and so is a pause.
+
+    It is what the job goes on from once it is put right.
+    """
     job.unreadable = job.unreadable or reason
     job.spec = stand_in(job.key.id, row[5], row[6])
-    job.created_at = job.updated_at = job.watermark = EPOCH
-    job.next_at = job.next_due = job.pause = job.removed_at = None
+    job.created_at, job.updated_at = _moment(row[7]) or EPOCH, _moment(row[8]) or EPOCH
+    job.watermark = _moment(row[9]) or NO_WATERMARK
+    job.next_at, job.next_due, job.removed_at = map(_moment, (row[10], row[11], row[16]))
+    job.pause = None
+    if row[12] is not None:
+        with suppress(*NONSENSE):
+            job.pause = pause_from_text(row[12])
+
+
+def _moment(micros: int | None) -> datetime | None:
+    """An instant; None for what is none."""
+    try:
+        return maybe_moment(micros)
+    except NONSENSE:
+        return None
