@@ -13,6 +13,7 @@ from cronkit.engine import lease
 from cronkit.engine.lease import Lease, LeaseThread
 from cronkit.engine.planner import plan_due
 from cronkit.events import LeaseLost
+from cronkit.jobs.attempt import Attempt
 from cronkit.jobs.outcome import cancelled, succeeded
 from cronkit.jobs.status import RunStatus
 from cronkit.stores import MemoryStore
@@ -296,6 +297,26 @@ def test_a_renewal_that_outlasts_its_lease_renews_nothing_and_loses_nothing_twic
     store.during = lambda: None
     bench.step()
     assert [event.run_ids for event in bench.events if isinstance(event, LeaseLost)] == [(bench.run.id,)]
+
+
+def test_what_two_renewals_at_once_have_lost_is_told_once(bench: Bench) -> None:
+    class Doubled(MemoryStore):
+        is_second = False
+
+        def renew(self, *args: Any) -> frozenset[str]:
+            lost = super().renew(*args)
+            if not self.is_second:
+                self.is_second = True
+                told.append(node.renew())
+            return lost
+
+    told: list[list[Attempt]] = []
+    (attempt,) = bench.executor.running
+    node = Lease(Doubled(), bench.clock, "node", LEASE, {attempt.run.id: attempt})
+    told.append(node.renew())
+
+    assert told == [[attempt], []]
+    assert node.renew() == []
 
 
 class Nodding(MemoryStore):

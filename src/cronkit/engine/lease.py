@@ -56,9 +56,9 @@ class Lease:
         return None if ends_at is None else ends_at - self._clock.monotonic()
 
     def renew(self) -> list[Attempt]:
-        """Hold it anew; return the attempts whose runs other nodes have taken over.
+        """Hold it anew; return the attempts whose runs other nodes have taken over, which are lost from then on.
 
-        One that is given up meanwhile is not renewed any more, and loses nothing twice.
+        One that is given up meanwhile is not renewed any more, and no two renewals at once lose one attempt.
 
         Raises:
             StoreUnavailableError: the store is away.
@@ -72,7 +72,11 @@ class Lease:
                 return []
             self._ends_at = begun + SAFE * self.length.total_seconds()
         self._renew_former(now)
-        return [held[run_id] for run_id in lost]
+        with self._changing:  # last, for what is lost is told by whoever gets it from here
+            newly = [held[run_id] for run_id in lost if not held[run_id].is_lost]
+            for attempt in newly:
+                attempt.is_lost = True
+        return newly
 
     def _renew_former(self, now: datetime) -> None:
         """Keep what was lost with a lease and cannot be stopped from starting a second time while it still runs here;
