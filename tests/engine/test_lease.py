@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -176,6 +176,48 @@ def test_a_run_that_the_node_has_forgotten_is_taken_back() -> None:
         bench.step(seconds=10)
     assert bench.running == ["run"]
     assert (bench.run.attempt, bench.run.crashes) == (2, 1)
+
+
+class Doubting(MemoryStore):
+    """Whose rows of some runs are not as their node has claimed them, though still under its name."""
+
+    doubted: frozenset[str] = frozenset()
+
+    def renew(self, node: str, held: Mapping[str, int], *rest: Any) -> frozenset[str]:
+        return super().renew(node, held, *rest) | (self.doubted & held.keys())
+
+
+@pytest.fixture
+def doubting() -> Bench:
+    """An engine with two runs under way, whose store has spoilt the row of the first."""
+    store = Doubting()
+    bench = Bench(cancels=True, store=store)
+    for name in ("spoilt", "sound"):
+        bench.add("now", id=name, on_crash="fail")
+        bench.step()
+    store.doubted = frozenset({bench.runs[0].id})
+    bench.step(seconds=10)
+    bench.end(cancelled("taken over"))
+    return bench
+
+
+def test_a_run_whose_row_is_spoilt_takes_no_other_with_it(doubting: Bench) -> None:
+    for _ in range(6):
+        doubting.step(seconds=10)
+    spoilt, sound = doubting.runs
+    assert [attempt.run.id for attempt in doubting.executor.cancelled] == [spoilt.id]
+    assert doubting.running == [sound.id]
+    assert doubting.engine.node == sound.node
+    assert doubting.kinds.count("LeaseLost") == 1
+
+
+def test_a_run_whose_row_is_spoilt_is_taken_back_once_nothing_else_would_be_lost(doubting: Bench) -> None:
+    doubting.end()
+    for _ in range(6):
+        doubting.step(seconds=10)
+    spoilt, sound = doubting.runs
+    assert (spoilt.status, sound.status) == (RunStatus.ABANDONED, RunStatus.SUCCEEDED)
+    assert doubting.running == []
 
 
 def test_what_was_claimed_while_the_lease_was_lost_is_not_started() -> None:

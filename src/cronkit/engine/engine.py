@@ -269,10 +269,12 @@ class Engine:
 
         It renews before it reaps, so that a node that was suspended keeps what nobody else has taken. Runs under this
         node's name that it knows nothing of are nobody's (somebody put back a backup, say): to have them taken back it
-        goes on under another name.
+        goes on under another name. So it does for those that it has lost, though not while it would lose others by it.
         """
-        if self.lease.is_held and not self._is_unsure and self._reread():
-            self.give_up_lease()
+        if self.lease.is_held and not self._is_unsure:
+            unknown, is_any_lost = self._unknown()
+            if unknown or (is_any_lost and not self.in_flight):
+                self.give_up_lease()
         if not (self.is_lease_kept and self.lease.is_held):
             lost = self.lease.renew()
             if lost:
@@ -350,7 +352,7 @@ class Engine:
     def _claim(self, now: datetime) -> None:
         """Turn due occurrences into runs, claim as many waiting ones as there are free slots, and hand them over."""
         if self._is_unsure:
-            self._dispatch(self._reread(), now)
+            self._dispatch(self._unknown()[0], now)  # what the claim has brought although its reply was lost
             self._backlog.clear()  # the store may be another one by now
         advances = self._backlog.take(self._free) or self._plan(now)
         self._is_unsure, node = True, self.node  # until the reply is here
@@ -374,10 +376,13 @@ class Engine:
         self._backlog.put(ready)
         return self._backlog.take(self._free)
 
-    def _reread(self) -> list[Claimed]:
-        """What a claim has brought although its reply was lost."""
+    def _unknown(self) -> tuple[list[Claimed], bool]:
+        """What the store has under this node's name and the node has never heard of; and whether there is something
+        that it has lost."""
         known = self.in_flight.keys() | self._outbox.run_ids
-        return [each for each in self._store.held_by(self.node) if each.run.id not in known]
+        held = self._store.held_by(self.node)
+        foreign = self.lease.foreign(each.run.id for each in held)
+        return [each for each in held if each.run.id not in known | foreign], bool(foreign - known)
 
     def _advance(self, job: PlanRow, now: datetime) -> Advance:
         if job.unreadable is not None:

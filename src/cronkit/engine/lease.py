@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from cronkit.clock import Clock
@@ -30,6 +30,7 @@ class Lease:
         self.length = length
         self._name = node
         self._losses = 0
+        self._let_go: set[str] = set()
         self._store = store
         self._clock = clock
         self._in_flight = in_flight
@@ -76,7 +77,15 @@ class Lease:
             newly = [held[run_id] for run_id in lost if not held[run_id].is_lost]
             for attempt in newly:
                 attempt.is_lost = True
+                self._let_go.add(attempt.run.id)
         return newly
+
+    def foreign(self, held: Iterable[str]) -> set[str]:
+        """Of the runs that the store has under this node's name, those that it has lost under that name: their rows
+        are not as it has claimed them. No others are remembered."""
+        with self._changing:
+            self._let_go.intersection_update(held)
+            return self._let_go.copy()
 
     def _renew_former(self, now: datetime) -> None:
         """Keep what was lost with a lease and cannot be stopped from starting a second time while it still runs here;
@@ -98,6 +107,7 @@ class Lease:
                 attempt.is_lost = True
             if lost:
                 self._former[self.node] = lost
+            self._let_go.clear()
             self._losses += 1
             self.node = f"{self._name}+{self._losses}"
             self._ends_at = None
