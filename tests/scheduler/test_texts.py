@@ -62,6 +62,13 @@ def test_half_a_surrogate_pair_is_refused_by_name(home: Home, verb: Callable[[Sc
 
 
 @pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+def test_a_nul_is_refused_by_name(home: Home, verb: Callable[[Scheduler, Any], object]) -> None:
+    scheduler = home.deploy(lambda scheduler: scheduler.job("1h", id="beat")(work))
+    with pytest.raises(ConfigurationError, match=r"='na\\x00me' has a NUL as its character 3, .*replace\('\\0', ''\)"):
+        verb(scheduler, "na\0me")
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
 def test_what_is_no_text_is_refused_by_name(home: Home, verb: Callable[[Scheduler, Any], object]) -> None:
     scheduler = home.deploy(lambda scheduler: scheduler.job("1h", id="beat")(work))
     with pytest.raises(ConfigurationError, match=r"\w=(\[5\]|5)(: give| is no text: give)"):

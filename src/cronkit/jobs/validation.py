@@ -39,7 +39,8 @@ def page_number(cursor: str) -> int:
 def storable_text(name: str, value: object) -> str:
     """``value``, if it is a text that every store can keep.
 
-    Half a surrogate pair has no place in UTF-8; names of files may hold one, and so may JSON, as in ``"\\ud800"``.
+    Half a surrogate pair has no place in UTF-8; names of files may hold one, and so may JSON, as in ``"\\ud800"``. For
+    much that databases are written in, a text ends at its first NUL.
 
     Raises:
         ConfigurationError: it is none; the message names the parameter and the remedy.
@@ -53,4 +54,9 @@ def storable_text(name: str, value: object) -> str:
             f"{name}={value!r} has half a surrogate pair as its character {error.start + 1}, which no store can keep: "
             "take such text as it comes from a client through text.encode('utf-8', 'replace').decode()"
         ) from None
+    if "\0" in value:
+        raise ConfigurationError(
+            f"{name}={value!r} has a NUL as its character {value.index(chr(0)) + 1}, which no store can keep: "
+            "leave it out, as text.replace('\\0', '') does"
+        )
     return value
