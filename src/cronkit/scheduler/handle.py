@@ -13,7 +13,7 @@ from cronkit.executors.protocol import Executor
 from cronkit.jobs.attempt import current_attempt
 from cronkit.jobs.run import Run
 from cronkit.jobs.status import RunStatus
-from cronkit.scheduler.ledger import no_run
+from cronkit.scheduler.ledger import find_run, no_run
 from cronkit.schedules.durations import format_duration, parse_span
 from cronkit.stores.protocol import Change, JobStore
 
@@ -24,7 +24,8 @@ WAITING = frozenset({RunStatus.QUEUED, RunStatus.RETRYING})
 
 
 class RunWaiters:
-    """Wakes whoever waits for a run of this store to end, and refuses to let the scheduler wait for itself.
+    """Finds the runs of a namespace, wakes whoever waits for one to end, and refuses to let the scheduler wait for
+    itself.
 
     ``obstacle`` says why a run that waits is not started here, if it can tell.
     """
@@ -32,15 +33,21 @@ class RunWaiters:
     def __init__(
         self,
         store: JobStore,
+        namespace: str,
         executors: Iterable[Executor] = (),
         obstacle: Callable[[Run], str | None] = lambda run: None,
     ) -> None:
         self._store = store
+        self._namespace = namespace
         self._executors = executors
         self.obstacle = obstacle
         self._lock = threading.Lock()
         self._waiting: dict[str, list[Callable[[], object]]] = {}
         self._unsubscribe: Callable[[], None] | None = None
+
+    def find(self, run_id: str) -> Run | None:
+        """A run as it stands now, or None."""
+        return find_run(self._store, self._namespace, run_id)
 
     def refuse_inside(self, verb: str) -> None:
         """Refuse a verb that waits for runs where none could go on meanwhile.
@@ -72,7 +79,7 @@ class RunWaiters:
                 self._leave_if_idle()
 
         try:
-            run = self._store.run(run_id)
+            run = self.find(run_id)
         except BaseException:
             forget()
             raise
@@ -96,7 +103,7 @@ class RunWaiters:
         """Another process may have ended any of the runs that are waited for."""
         for run_id in list(self._waiting):
             try:
-                run = self._store.run(run_id)
+                run = self.find(run_id)
             except OSError as error:  # the store is away; when it is back, its next change is looked at
                 logger.warning("nobody can tell whether run %s has ended: %s", run_id, error)
                 return
@@ -116,11 +123,10 @@ class RunWaiters:
 class RunHandle:
     """One run, by its id; every question is answered by the store."""
 
-    __slots__ = ("_store", "_waiters", "id")
+    __slots__ = ("_waiters", "id")
 
-    def __init__(self, run_id: str, store: JobStore, waiters: RunWaiters) -> None:
+    def __init__(self, run_id: str, waiters: RunWaiters) -> None:
         self.id = run_id
-        self._store = store
         self._waiters = waiters
 
     def __repr__(self) -> str:
@@ -130,9 +136,9 @@ class RunHandle:
         """The run as it stands now.
 
         Raises:
-            RunNotFoundError: retention has removed it.
+            RunNotFoundError: there is none in the scheduler's namespace, or retention has removed it.
         """
-        run = self._store.run(self.id)
+        run = self._waiters.find(self.id)
         if run is None:
             raise no_run(self.id)
         return run

@@ -54,10 +54,10 @@ class Ledger:
         """A run by its id.
 
         Raises:
-            RunNotFoundError: there is none, or retention has removed it.
+            RunNotFoundError: there is none in this namespace, or retention has removed it.
         """
         check_texts(run_id=run_id)
-        run = self._store().run(run_id)
+        run = find_run(self._store(), self._namespace, run_id)
         if run is None:
             raise no_run(run_id, is_job=self._store().load(self._namespace, run_id) is not None)
         return run
@@ -68,14 +68,22 @@ class Ledger:
         return self._store().counts(self._namespace, job)
 
 
+def find_run(store: JobStore, namespace: str, run_id: str) -> Run | None:
+    """A run by its id; one of another namespace is none."""
+    run = store.run(run_id)
+    return run if run is not None and run.job.namespace == namespace else None
+
+
 def no_run(run_id: str, *, is_job: bool = False) -> RunNotFoundError:
-    """The error that says that the store has no such run; ``is_job``: a job has this id."""
+    """The error that says that there is no such run in a scheduler's namespace; ``is_job``: a job has this id."""
     if is_job:
         return RunNotFoundError(
             f"{run_id!r} is a job, not a run: give the id of one of its runs, as trigger({run_id!r}).id or "
             f"ledger.runs(job={run_id!r}) has it"
         )
-    return RunNotFoundError(f"no run {run_id!r}: it was removed by retention, or belongs to another store")
+    return RunNotFoundError(
+        f"no run {run_id!r}: it was removed by retention, or belongs to another store or another namespace"
+    )
 
 
 def check_texts(**given: str | None) -> None:

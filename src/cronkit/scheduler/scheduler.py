@@ -105,7 +105,7 @@ class Scheduler:
         parts = Parts(
             namespace=namespace,
             store=opened,
-            waiters=RunWaiters(opened, known.values(), self._obstacle),
+            waiters=RunWaiters(opened, namespace, known.values(), self._obstacle),
             executors=known,
             registry=Registry(),
             declarations=Declarations(),
@@ -429,12 +429,12 @@ class Scheduler:
         kept = self._parts.store.enqueue(run)
         if kept is None:
             raise self._writer.not_found(job_id)
-        return RunHandle(kept.id, self._parts.store, self._parts.waiters)
+        return RunHandle(kept.id, self._parts.waiters)
 
     def run_handle(self, run_id: str) -> RunHandle:
-        """A handle on any run of this store."""
+        """A handle on any run of this namespace; asked of a run that is not there, it raises RunNotFoundError."""
         check_texts(run_id=run_id)
-        return RunHandle(run_id, self._parts.store, self._parts.waiters)
+        return RunHandle(run_id, self._parts.waiters)
 
     def cancel(self, run_id: str, *, reason: str = "cancelled") -> RunStatus:
         """Cancel a waiting run, or ask a running one to stop; return the status afterwards.
@@ -442,10 +442,11 @@ class Scheduler:
         A coroutine is cancelled; a thread cannot be, so its target has to look at ``run.cancel_requested``.
 
         Raises:
-            RunNotFoundError: there is no such run.
+            RunNotFoundError: there is no such run in this namespace.
         """
         self._enter(run_id=run_id, reason=reason)
-        status = self._parts.store.request_cancel(run_id, reason, self._parts.clock.now())
+        is_here = self._parts.waiters.find(run_id) is not None
+        status = self._parts.store.request_cancel(run_id, reason, self._parts.clock.now()) if is_here else None
         if status is None:
             raise self._no_run(run_id)
         return status
@@ -456,10 +457,11 @@ class Scheduler:
         Nothing happens to a run that is not held.
 
         Raises:
-            RunNotFoundError: there is no such run.
+            RunNotFoundError: there is no such run in this namespace.
         """
         self._enter(run_id=run_id)
-        status = self._parts.store.release(run_id, self._parts.clock.now())
+        is_here = self._parts.waiters.find(run_id) is not None
+        status = self._parts.store.release(run_id, self._parts.clock.now()) if is_here else None
         if status is None:
             raise self._no_run(run_id)
         return status

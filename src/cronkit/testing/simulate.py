@@ -14,7 +14,6 @@ from cronkit.scheduler.handle import RunWaiters
 from cronkit.scheduler.options import Zone
 from cronkit.schedules.zones import resolve_zone
 from cronkit.stores import MemoryStore
-from cronkit.stores.protocol import JobStore
 from cronkit.testing.script import AnyDuration, AnyFailures, Script
 from cronkit.testing.simulation import EVERYTHING, Simulation, instant
 from cronkit.testing.virtual_clock import VirtualClock
@@ -57,7 +56,7 @@ def simulate(
     parts = replace(
         real,
         store=store,
-        waiters=_ImpatientWaiters(store),
+        waiters=_ImpatientWaiters(store, real.namespace),
         registry=real.registry.copy(),
         declarations=declarations,
         bus=real.bus.twin(inline=True),
@@ -108,13 +107,9 @@ class _SimulatedRuntime:
 class _ImpatientWaiters(RunWaiters):
     """Lets nobody wait for a run that only the passing of virtual time can end."""
 
-    def __init__(self, store: JobStore) -> None:
-        super().__init__(store)
-        self._run = store.run
-
     def call_when_ended(self, run_id: str, callback: Callable[[], object]) -> Callable[[], None]:
         """See ``RunWaiters``."""
-        run = self._run(run_id)
+        run = self.find(run_id)
         if run is not None and run.status.is_open:
             raise LifecycleError(
                 f"run {run_id} is {run.status}, and time stands still while a simulation waits: "
