@@ -14,6 +14,7 @@ import cronkit
 from cronkit import ConfigurationError, RunError, RunStatus, Scheduler, UnreadableError
 from cronkit.events import JobUnresolved
 from cronkit.jobs import storable
+from cronkit.jobs.job import HISTORY_LIMIT
 from cronkit.testing import simulate
 from tests.scheduler.faces import Face
 from tests.scheduler.homes import Home
@@ -265,6 +266,21 @@ def test_a_path_that_is_not_importable_is_missing_and_the_remedy_names_what_list
 def test_importable_that_is_one_text_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"importable='shop' is one text: give a list"):
         Scheduler(importable="shop")
+
+
+# -- what a history keeps ----------------------------------------------------------------------------------------------
+
+
+def test_an_older_version_takes_a_renamed_job_back_however_often_that_was_changed_since(file: Home) -> None:
+    older = file.deploy(lambda s: s.job("1h", id="old")(send))
+    newer = file.deploy(lambda s: s.job("1h", id="new", aliases=["old"])(send))
+    for _ in range(HISTORY_LIMIT // 2 + 1):
+        newer.pause("new")
+        newer.resume("new")
+    assert len(newer.history("new")) == HISTORY_LIMIT + 1
+    file.deploy(lambda s: s.job("1h", id="old")(send))
+
+    assert [job.id for job in older.jobs()] == ["old"]
 
 
 # -- rows that cannot be read -----------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from cronkit.schedules import Schedule
 
 HISTORY_LIMIT = 100
 """How many of a job's newest revisions are kept."""
+RENAMED = "renamed from "
+"""What the history of a job says of an id that it had before, which follows."""
 NO_WATERMARK = datetime(1970, 1, 1, tzinfo=UTC)
 """The watermark of a job that has lost its own: nobody knows what of it is accounted for."""
 NO_NAMES: frozenset[str] = frozenset()

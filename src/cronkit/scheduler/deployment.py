@@ -19,12 +19,11 @@ from cronkit.events import (
     OverrideConflicts,
     OverrideShadows,
 )
-from cronkit.jobs.job import Job
+from cronkit.jobs.job import RENAMED, Job
 from cronkit.jobs.layers import alternate, differences
 from cronkit.scheduler.declarations import Declaration
 from cronkit.scheduler.findings import (
     PRUNED,
-    RENAMED,
     Fate,
     Finder,
     Finding,

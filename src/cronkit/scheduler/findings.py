@@ -6,7 +6,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from cronkit.errors import ConfigurationError
-from cronkit.jobs.job import Job, JobRow, JobSpec
+from cronkit.jobs.job import RENAMED, Job, JobRow, JobSpec
 from cronkit.jobs.keys import JobKey
 from cronkit.jobs.layers import differences, overlaid
 from cronkit.scheduler.declarations import Declaration
@@ -15,10 +15,6 @@ from cronkit.stores.protocol import JobFilter, JobStore
 
 PRUNED = "pruned"
 """What the history says last of a job that a deployment removed, so that a later one may bring it back."""
-
-
-RENAMED = "renamed from "
-"""What the history of a job says of an id that it had before, which follows."""
 PAGE = 500
 """How many jobs are read at a time."""
 

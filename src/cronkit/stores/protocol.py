@@ -226,7 +226,11 @@ class JobTable(Protocol):
         """A page of jobs, ordered by id."""
 
     def history(self, key: JobKey) -> tuple[Revision, ...]:
-        """What was done to a job, oldest first; the newest ``HISTORY_LIMIT`` are kept."""
+        """What was done to a job, oldest first; the newest ``HISTORY_LIMIT`` are kept.
+
+        A store that outlives a version of the application keeps as many renamings beside them, however old: an older
+        version that is put back finds its job by the id that it had then (``RENAMED``).
+        """
 
     def target_names(self, namespace: str) -> frozenset[str]:
         """The targets that the jobs of a namespace ask for."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cronkit.jobs.job import HISTORY_LIMIT, RENAMED
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import RunFilter
 from cronkit.stores.sqlite import SQLiteStore
@@ -206,6 +207,18 @@ def test_purging_forgets_every_removed_life_and_leaves_the_present_one(tmp_path:
     assert kept(scene) == [left]
     assert scene.store.history(row.key) == ()
     assert scene.load().key == present.key
+    scene.store.close()
+
+
+def test_a_history_is_bounded_though_a_job_is_renamed_without_end(tmp_path: Path) -> None:
+    scene = make(tmp_path)
+    row = scene.add()
+    for number in range(3 * HISTORY_LIMIT):
+        row.record(f"{RENAMED}{number}" if number < 2 * HISTORY_LIMIT else "paused", NOON, None)
+        assert scene.store.save(row)
+
+    history = scene.store.history(row.key)
+    assert [each.number for each in history] == list(range(HISTORY_LIMIT + 1, 3 * HISTORY_LIMIT + 1))
     scene.store.close()
 
 

@@ -12,7 +12,7 @@ from cronkit.jobs.documents import (
     schedule_from_json,
     schedule_text,
 )
-from cronkit.jobs.job import HISTORY_LIMIT, JobRow, Revision
+from cronkit.jobs.job import HISTORY_LIMIT, RENAMED, JobRow, Revision
 from cronkit.jobs.keys import JobKey
 from cronkit.schedules import Manual
 from cronkit.stores.sqlite.database import Connection
@@ -33,7 +33,10 @@ PUT_TAG = "INSERT OR IGNORE INTO tags (namespace, tag, id, job) VALUES (?, ?, ?,
 DROP_TAGS = "DELETE FROM tags WHERE namespace = ? AND tag = ? AND id = ? AND job = ?"
 PUT_REVISION = """
 INSERT OR REPLACE INTO revisions (job, number, at, action, by, schedule, policies) VALUES (?, ?, ?, ?, ?, ?, ?)"""
-FORGET_REVISIONS = "DELETE FROM revisions WHERE job = ? AND number <= ?"
+FORGET_REVISIONS = f"""
+DELETE FROM revisions WHERE job = ? AND number <= ? AND number NOT IN (
+    SELECT number FROM revisions WHERE job = ? AND action GLOB '{RENAMED}*' ORDER BY number DESC LIMIT {HISTORY_LIMIT}
+)"""
 HISTORY = "SELECT number, at, action, by, schedule, policies FROM revisions WHERE job = ? ORDER BY number"
 
 
@@ -126,10 +129,10 @@ def write_tags(connection: Connection, key: JobKey, tags: Collection[str], gone:
 
 
 def write_revisions(connection: Connection, pk: int, revisions: Sequence[RevisionTexts]) -> None:
-    """Add changes to a job's history, and forget the oldest beyond its limit."""
+    """Add changes to a job's history, and forget the oldest beyond its limit; its renamings have one of their own."""
     if revisions:
         connection.executemany(PUT_REVISION, [(pk, *revision) for revision in revisions])
-        connection.execute(FORGET_REVISIONS, (pk, revisions[-1][0] - HISTORY_LIMIT))
+        connection.execute(FORGET_REVISIONS, (pk, revisions[-1][0] - HISTORY_LIMIT, pk))
 
 
 def read_revision(row: Row) -> Revision:
