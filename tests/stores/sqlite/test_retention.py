@@ -238,3 +238,17 @@ def test_a_page_bounded_in_time_is_right_across_blocks_of_runs(bound: str, tmp_p
     nothing = RunFilter(NAMESPACE, since=after(days=9)) if bound == "since" else RunFilter(NAMESPACE, until=NOON)
     assert list(scene.store.runs(nothing, limit=9, cursor=None)) == []
     scene.store.close()
+
+
+@pytest.mark.parametrize("change", ["latest = 0", "latest = 'x'", "earliest = 9e18", "earliest = 'x'"])
+def test_a_span_that_makes_no_sense_hides_no_run_from_a_page_bounded_in_time(change: str, tmp_path: Path) -> None:
+    scene = make(tmp_path)
+    scene.add()
+    run = scene.come_due()
+    with scene.store._database.write() as connection:  # type: ignore[attr-defined]
+        connection.execute(f"UPDATE spans SET {change}")
+
+    for bounds in ({"since": NOON}, {"until": after(hours=1)}):
+        found = scene.store.runs(RunFilter(NAMESPACE, **bounds), limit=9, cursor=None)
+        assert [each.id for each in found] == [run.id]
+    scene.store.close()

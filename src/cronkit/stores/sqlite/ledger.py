@@ -35,8 +35,12 @@ SELECT sequence FROM runs WHERE job = :job AND place IS NOT NULL AND status = 'r
 LIVES = """
 SELECT pk FROM jobs WHERE namespace = :namespace AND id = :id AND removed_at IS NULL
 UNION ALL SELECT pk FROM jobs WHERE namespace = :namespace AND id = :id AND removed_at IS NOT NULL"""
-FIRST_BLOCK = "SELECT block FROM spans WHERE block >= 0 AND latest >= ? ORDER BY block LIMIT 1"
-LAST_BLOCK = f"SELECT block FROM spans WHERE block < {MOST // BLOCK} AND earliest < ? ORDER BY block DESC LIMIT 1"
+FIRST_BLOCK = """
+SELECT block FROM spans WHERE block >= 0 AND (latest >= ? OR latest < earliest) ORDER BY block LIMIT 1"""
+LAST_BLOCK = f"""
+SELECT block FROM spans
+WHERE block < {MOST // BLOCK} AND (earliest < ? OR latest < earliest) ORDER BY block DESC LIMIT 1"""
+"""A span that ends before it begins hides nothing: its block is looked through."""
 
 COUNTS = f"""
 SELECT status, count(*) FROM runs WHERE namespace = :namespace AND status <> 'running' GROUP BY status
