@@ -30,6 +30,19 @@ def ended(scene: Scene, count: int) -> list[str]:
     return ids
 
 
+def write(scene: Scene, statement: str, *values: object) -> None:
+    """Change the scene's file behind the store's back."""
+    scene.store._database.write(lambda connection: connection.execute(statement, values))  # type: ignore[attr-defined]
+
+
+def column(scene: Scene, query: str) -> list[object]:
+    """The only column of what a query finds in the scene's file."""
+    found: list[tuple[object]] = scene.store._database.look(  # type: ignore[attr-defined]
+        lambda connection: connection.execute(query).fetchall()
+    )
+    return [value for (value,) in found]
+
+
 def kept(scene: Scene) -> list[str]:
     """The ids of the runs that are left, oldest first."""
     return [run.id for run in scene.store.runs(EVERYTHING, limit=1_000, cursor=None)][::-1]
@@ -111,8 +124,7 @@ def test_a_run_whose_number_makes_no_sense_does_not_make_the_others_old(tmp_path
     scene = make(tmp_path, keep_runs=3)
     scene.add()
     ids = ended(scene, 4)
-    with scene.store._database.write() as connection:  # type: ignore[attr-defined]
-        connection.execute("UPDATE runs SET sequence = ? WHERE id = ?", (2**60, ids[1]))
+    write(scene, "UPDATE runs SET sequence = ? WHERE id = ?", 2**60, ids[1])
 
     assert scene.store.prune(scene.now, 100) == 1
     assert kept(scene) == [*ids[2:], ids[1]]
@@ -169,8 +181,7 @@ def test_no_run_gets_the_place_of_one_that_was_released_before_others_were_forgo
     scene.store.release(held[1], scene.now)
     scene.trigger()
 
-    with scene.store._database.look() as connection:  # type: ignore[attr-defined]
-        places = [place for (place,) in connection.execute("SELECT place FROM runs WHERE place IS NOT NULL")]
+    places = column(scene, "SELECT place FROM runs WHERE place IS NOT NULL")
     assert len(places) == len(set(places)) == 3
     scene.store.close()
 
@@ -180,13 +191,10 @@ def test_a_last_number_that_makes_no_sense_is_replaced(last: object, tmp_path: P
     scene = make(tmp_path, keep_runs=1)
     scene.add()
     ids = ended(scene, 3)
-    with scene.store._database.write() as connection:  # type: ignore[attr-defined]
-        connection.execute(f"INSERT INTO meta (key, value) VALUES ('last_sequence', {last})")
+    write(scene, f"INSERT INTO meta (key, value) VALUES ('last_sequence', {last})")
     assert scene.store.prune(scene.now, 100) == 2
 
-    with scene.store._database.look() as connection:  # type: ignore[attr-defined]
-        (kept_number,) = connection.execute("SELECT value FROM meta WHERE key = 'last_sequence'").fetchone()
-    assert kept_number == len(ids)
+    assert column(scene, "SELECT value FROM meta WHERE key = 'last_sequence'") == [len(ids)]
     scene.store.close()
 
 
@@ -245,8 +253,7 @@ def test_a_span_that_makes_no_sense_hides_no_run_from_a_page_bounded_in_time(cha
     scene = make(tmp_path)
     scene.add()
     run = scene.come_due()
-    with scene.store._database.write() as connection:  # type: ignore[attr-defined]
-        connection.execute(f"UPDATE spans SET {change}")
+    write(scene, f"UPDATE spans SET {change}")
 
     for bounds in ({"since": NOON}, {"until": after(hours=1)}):
         found = scene.store.runs(RunFilter(NAMESPACE, **bounds), limit=9, cursor=None)
