@@ -329,7 +329,16 @@ def test_reset_rewrites_a_declared_job_that_cannot_be_read_where_it_stood(file: 
 
 
 @pytest.mark.parametrize(
-    "column", ["pause = 'x'", "created_at = 9e18", "updated_at = 'x'", "next_at = x'00'", "next_due = 'x'"]
+    "column",
+    [
+        "pause = 'x'",
+        "created_at = 9e18",
+        "updated_at = 'x'",
+        "next_at = x'00'",
+        "next_due = 'x'",
+        "spawned = 'x'",
+        "revisions = 'x'",
+    ],
 )
 def test_reset_catches_up_on_nothing_that_was_accounted_for_whatever_else_of_the_row_is_damaged(
     column: str, file: Home

@@ -65,7 +65,7 @@ def _read_job(row: Row, key: JobKey, declaration: Declaration, open_runs: Iterab
         job.unreadable = row[17]
     try:
         for number in (row[3], row[4], row[13], row[14]):
-            if type(number) is not int or not 0 <= number < MOST:
+            if not _is_number(number):
                 raise ValueError(f"{number!r:.40} is no number of revisions or runs")
         job.created_at, job.updated_at, job.watermark = from_micros(row[7]), from_micros(row[8]), from_micros(row[9])
         job.next_at = maybe_moment(row[10])
@@ -80,10 +80,11 @@ def _read_job(row: Row, key: JobKey, declaration: Declaration, open_runs: Iterab
 def _set_aside(job: JobRow, row: Row, reason: str) -> None:
     """Make an unreadable job of one of which something makes no sense; each time that does is kept, and so is a pause.
 
-    It is what the job goes on from once it is put right.
+    It is what the job goes on from once it is put right. A count that is lost begins anew.
     """
     job.unreadable = job.unreadable or reason
     job.spec = stand_in(job.key.id, row[5], row[6])
+    job.spawned, job.revisions = (number if _is_number(number) else 0 for number in row[13:15])
     job.created_at, job.updated_at = _moment(row[7]) or EPOCH, _moment(row[8]) or EPOCH
     job.watermark = _moment(row[9]) or NO_WATERMARK
     job.next_at, job.next_due, job.removed_at = map(_moment, (row[10], row[11], row[16]))
@@ -91,6 +92,10 @@ def _set_aside(job: JobRow, row: Row, reason: str) -> None:
     if row[12] is not None:
         with suppress(*NONSENSE):
             job.pause = pause_from_text(row[12])
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and 0 <= value < MOST
 
 
 def _moment(micros: int | None) -> datetime | None:
