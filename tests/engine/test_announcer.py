@@ -1,6 +1,6 @@
 """What the engine tells of a run, field by field."""
 
-from cronkit.events import RunStarted, RunSucceeded
+from cronkit.events import RunCancelled, RunStarted, RunSucceeded
 
 from .bench import Bench
 from .factories import NOON, after
@@ -23,3 +23,13 @@ def test_a_start_and_a_success_have_every_field_of_their_classes() -> None:
         value=None,
         **of_run,  # type: ignore[arg-type]
     )
+
+
+def test_what_a_claim_supersedes_is_told() -> None:
+    bench = Bench(slots=0)
+    bench.add("0 * * * *", overlap="cancel_running")
+    bench.step()
+    bench.step(hours=1)
+
+    of_run = {"namespace": "default", "job_id": "job", "run_id": bench.runs[0].id, "scheduled_at": NOON}
+    assert bench.events == [RunCancelled(at=after(hours=1), attempt=0, reason="superseded", **of_run)]  # type: ignore[arg-type]

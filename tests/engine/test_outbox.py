@@ -21,7 +21,7 @@ class Fussy(MemoryStore):
         self.takes_no_end_of: list[str] = []
         self.batches: list[int] = []
 
-    def finish(self, finishes: Sequence[Finish]) -> list[bool]:
+    def finish(self, finishes: Sequence[Finish]) -> list[Finish | None]:
         """Refuse, unless the run is said to have failed; where no end of it is taken, even then."""
         self.batches.append(len(finishes))
         if any(each.value == self._dislikes or each.run_id in self.takes_no_end_of for each in finishes):
@@ -57,13 +57,13 @@ def test_one_outcome_that_cannot_be_written_harms_no_other() -> None:
     assert error.message == "the outcome could not be written: no fish here"
 
 
-def test_an_outcome_that_cannot_be_written_is_told() -> None:
+def test_a_run_whose_outcome_cannot_be_written_is_told_to_have_failed() -> None:
     bench = Bench(store=Fussy("fish"))
     bench.add("now")
     bench.step()
     bench.end(succeeded("fish"))
 
-    assert bench.kinds[-2:] == ["EngineFault", "RunSucceeded"]
+    assert bench.kinds[-2:] == ["EngineFault", "RunFailed"]
 
 
 def test_a_run_whose_end_the_store_never_takes_keeps_no_other_from_running() -> None:

@@ -156,7 +156,7 @@ class FailingStore(MemoryStore):
         if verb in self.failing:
             raise StoreUnavailableError(f"{verb}: no route")
 
-    def finish(self, finishes: Sequence[Finish]) -> list[bool]:
+    def finish(self, finishes: Sequence[Finish]) -> list[Finish | None]:
         """Fail while told to."""
         self._check("finish")
         return super().finish(finishes)

@@ -102,9 +102,9 @@ class SteppedStore(ShiftedStore):
         reach(Step.PLANNED)
         return self._inside("claim", partial(super().claim, advances, *rest))
 
-    def finish(self, finishes: Sequence[Finish]) -> list[bool]:
+    def finish(self, finishes: Sequence[Finish]) -> list[Finish | None]:
         """Write how attempts ended."""
-        written: list[bool] = self._inside("finish", partial(super().finish, finishes))
+        written: list[Finish | None] = self._inside("finish", partial(super().finish, finishes))
         return written
 
     @staticmethod

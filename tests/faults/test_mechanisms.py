@@ -183,7 +183,7 @@ def test_without_the_unique_key_the_audit_fails(stage: Callable[..., Stage], mon
 class NoFence(SQLiteStore):
     """Lets anybody write how a run ended."""
 
-    def finish(self, finishes: Sequence[Finish]) -> list[bool]:
+    def finish(self, finishes: Sequence[Finish]) -> list[Finish | None]:
         """Write it as if the writer had the claim."""
         with closing(sqlite3.connect(self.path)) as connection:
             for finish in finishes:

@@ -91,7 +91,7 @@ async def test_an_outcome_outlives_a_store_that_is_away_for_a_moment(
     class Shaky(MemoryStore):
         failures = 1
 
-        def finish(self, finishes: Sequence[Finish]) -> list[bool]:
+        def finish(self, finishes: Sequence[Finish]) -> list[Finish | None]:
             if self.failures:
                 self.failures -= 1
                 raise ConnectionError("no route")

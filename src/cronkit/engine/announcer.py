@@ -1,7 +1,7 @@
 """Tells the event bus what the engine did; builds no event that nobody listens for."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -40,8 +40,17 @@ _FINISHED: dict[RunStatus, type[RunEvent]] = {
 }
 
 
-SUCCEEDED, HELD = RunStatus.SUCCEEDED, RunStatus.HELD
-_REFUSED = frozenset({RunStatus.SKIPPED, RunStatus.MISSED, RunStatus.COALESCED})
+_ENDED: dict[RunStatus, type[RunEvent]] = {
+    RunStatus.SKIPPED: RunSkipped,
+    RunStatus.MISSED: RunMissed,
+    RunStatus.COALESCED: RunCoalesced,
+    RunStatus.CANCELLED: RunCancelled,
+    RunStatus.ABANDONED: RunAbandoned,
+    RunStatus.HELD: RunHeld,
+}
+"""What becomes of a run while no attempt at it is under way, or after that was lost with its node."""
+
+SUCCEEDED = RunStatus.SUCCEEDED
 
 
 class Announcer:
@@ -78,13 +87,9 @@ class Announcer:
         if self._bus.wants(RunProgressed):
             self._events.append(_event(RunProgressed, attempt.run, at, attempt.number, fraction=fraction, note=note))
 
-    def born(self, runs: list[RunRow], at: datetime) -> None:
-        """Occurrences were refused at birth, or runs held as unreadable; any other is announced when it starts."""
-        for run in runs:
-            if run.status in _REFUSED:
-                self._events.append(_refusal(run))
-            elif run.status is HELD:
-                self._events.append(_event(RunHeld, run, at, run.attempt, reason=run.reason))
+    def ended(self, runs: list[RunRow], at: datetime) -> None:
+        """Runs ended without an attempt that says so, or are held; any other is told of when it starts again."""
+        self._events += ends(runs, at, self._bus)
 
     def resumed(self, keys: list[JobKey], at: datetime) -> None:
         """Pauses have run out."""
@@ -104,16 +109,14 @@ class Announcer:
             elif wants(_FINISHED[finish.status]):
                 events.append(_end(attempt, finish))
 
-    def taken_back(self, runs: list[RunRow], at: datetime) -> None:
-        """Runs of lost nodes were abandoned or held; a requeued one is announced when it starts again."""
-        for run in runs:
-            reason = run.reason or ""
-            if run.status is RunStatus.ABANDONED:
-                self._events.append(_event(RunAbandoned, run, at, run.attempt, reason=reason))
-            elif run.status is RunStatus.HELD:
-                self._events.append(_event(RunHeld, run, at, run.attempt, reason=reason))
-            elif run.status is RunStatus.CANCELLED:
-                self._events.append(_event(RunCancelled, run, at, run.attempt, reason=reason))
+
+def ends(runs: Iterable[RunRow], at: datetime, bus: EventBus) -> Iterator[RunEvent]:
+    """The events, as far as somebody listens, of what a write has made of runs that no attempt of this process speaks
+    for: the runs of ``Written``, of a claim or of a reaping, as of ``at``."""
+    for run in runs:
+        kind = _ENDED.get(run.status)
+        if kind is not None and bus.wants(kind):
+            yield _end_of_row(kind, run, at)
 
 
 def _event(kind: type[RunEvent], run: RunRow, at: datetime, attempt: int, **details: object) -> RunEvent:
@@ -167,14 +170,18 @@ def _log_failure(attempt: Attempt, finish: Finish) -> None:
     )
 
 
-def _refusal(run: RunRow) -> Event:
+def _end_of_row(kind: type[RunEvent], run: RunRow, at: datetime) -> RunEvent:
     details: dict[str, object] = {"count": run.count, "scheduled_until": run.scheduled_until}
-    at, reason = run.created_at, run.reason
-    if run.status is RunStatus.SKIPPED:
-        return _event(RunSkipped, run, at, 0, reason=reason, related_id=run.related_id, **details)
-    if run.status is RunStatus.MISSED:
-        return _event(RunMissed, run, at, 0, reason=reason, **details)
-    return _event(RunCoalesced, run, at, 0, into_id=run.related_id, **details)
+    match run.status:
+        case RunStatus.SKIPPED:
+            details.update(reason=run.reason, related_id=run.related_id)
+        case RunStatus.MISSED:
+            details.update(reason=run.reason)
+        case RunStatus.COALESCED:
+            details.update(into_id=run.related_id)
+        case _:
+            details = {"reason": run.reason}
+    return _event(kind, run, run.finished_at or at, run.attempt, **details)
 
 
 def _success(attempt: Attempt, finish: Finish) -> Any:

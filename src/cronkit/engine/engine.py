@@ -281,7 +281,7 @@ class Engine:
                 self._lost.append((lost, TAKEN_OVER))
                 self._let_go(now)
         if self._may_reap(now):
-            self._announcer.taken_back(self._store.reap(now), now)
+            self._announcer.ended(self._store.reap(now), now)
         self._is_asked = self._is_pruning = True
         self.look_at = now + self._renew_every
 
@@ -356,12 +356,12 @@ class Engine:
             self._backlog.clear()  # the store may be another one by now
         advances = self._backlog.take(self._free) or self._plan(now)
         self._is_unsure, node = True, self.node  # until the reply is here
-        born, claimed = self._store.claim(advances, now, node, self._free, self._reach)
+        _, claimed, ended = self._store.claim(advances, now, node, self._free, self._reach)
         self._is_unsure = False
         if node != self.node:  # the lease was lost meanwhile, and so were these
             claimed = []
-        if born:
-            self._announcer.born(born, now)
+        if ended:
+            self._announcer.ended(ended, now)
         if advances:
             self._announcer.resumed([advance.key for advance in advances if advance.wakes], now)
         if claimed:

@@ -47,16 +47,17 @@ class Outbox:
         settled = self._waiting
         if not settled:
             return
-        accepted = self._finish(settled)
+        finishes = [finish for _, finish in settled]
+        written = self._finish(settled, finishes)
         self._waiting = []
-        if not all(accepted):
-            settled = self._drop_refused(settled, accepted)
+        if written != finishes:  # the same objects, nearly always
+            settled = self._as_written(settled, written)
         self._announcer.finished(settled)
 
-    def _finish(self, settled: Sequence[Settled]) -> list[bool]:
+    def _finish(self, settled: Sequence[Settled], finishes: Sequence[Finish]) -> list[Finish | None]:
         """Write a batch; one that fails although the store is there is halved until the end at fault is alone."""
         try:
-            return self._store.finish([finish for _, finish in settled])
+            return self._store.finish(finishes)
         except OSError:  # the store is away: StoreUnavailableError, or what a third party's store raises
             raise
         except Exception as error:
@@ -64,9 +65,9 @@ class Outbox:
                 return [self._finish_as_failed(*settled[0], error)]
             logger.warning("%d outcomes could not be written together: %r", len(settled), error)
             middle = len(settled) // 2
-            return self._finish(settled[:middle]) + self._finish(settled[middle:])
+            return self._finish(settled[:middle], finishes[:middle]) + self._finish(settled[middle:], finishes[middle:])
 
-    def _finish_as_failed(self, attempt: Attempt, finish: Finish, error: Exception) -> bool:
+    def _finish_as_failed(self, attempt: Attempt, finish: Finish, error: Exception) -> Finish | None:
         """Write that an outcome cannot be written; should that fail too, the run stays this node's until its end."""
         logger.error("run %s: its outcome (%s) could not be written", finish.run_id, finish.status, exc_info=error)
         problem = f"run {finish.run_id}: its outcome could not be written: {error!r}"
@@ -80,11 +81,15 @@ class Outbox:
         except Exception:  # not tried again: no other run is to wait for it
             logger.exception("run %s: nor could it be written that it failed; it stays open", finish.run_id)
             self._given_up.add(finish.run_id)
-            return False
+            return None
 
-    def _drop_refused(self, settled: Sequence[Settled], accepted: Sequence[bool]) -> list[Settled]:
-        for (attempt, finish), was_accepted in zip(settled, accepted, strict=True):
-            if not was_accepted and finish.run_id not in self._given_up:
+    def _as_written(self, settled: Sequence[Settled], written: Sequence[Finish | None]) -> list[Settled]:
+        """The ends as the store has them; those that it has refused are told of, and left out."""
+        kept: list[Settled] = []
+        for (attempt, finish), end in zip(settled, written, strict=True):
+            if end is not None:
+                kept.append((attempt, end))
+            elif finish.run_id not in self._given_up:
                 logger.warning("run %s: the end of an attempt that is no longer current was refused", attempt.run.id)
                 self._announcer.announce(StaleWriteRefused(at=finish.at, run_id=attempt.run.id, fence=attempt.fence))
-        return [pair for pair, was_accepted in zip(settled, accepted, strict=True) if was_accepted]
+        return kept

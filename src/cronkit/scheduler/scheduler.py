@@ -429,7 +429,7 @@ class Scheduler:
         kept = self._parts.store.enqueue(run)
         if kept is None:
             raise self._writer.not_found(job_id)
-        return RunHandle(kept.id, self._parts.waiters)
+        return RunHandle(kept.run.id, self._parts.waiters)
 
     def run_handle(self, run_id: str) -> RunHandle:
         """A handle on any run of this namespace; asked of a run that is not there, it raises RunNotFoundError."""
@@ -446,10 +446,11 @@ class Scheduler:
         """
         self._enter(run_id=run_id, reason=reason)
         is_here = self._parts.waiters.find(run_id) is not None
-        status = self._parts.store.request_cancel(run_id, reason, self._parts.clock.now()) if is_here else None
-        if status is None:
+        now = self._parts.clock.now()
+        answer = self._parts.store.request_cancel(run_id, reason, now) if is_here else None
+        if answer is None:
             raise self._no_run(run_id)
-        return status
+        return answer.status
 
     def release(self, run_id: str) -> RunStatus:
         """Let a run start again that waits for a person, as ``on_crash="hold"`` has it; return its status then.

@@ -96,11 +96,38 @@ class Claimed(NamedTuple):
 class Claim(NamedTuple):
     """What a claim has done: the runs born of it, refused ones among them, and the runs that this node now holds.
 
-    Among the born are those waiting ones, too, that it had to hold because they cannot be read; ``reason`` says why.
+    ``ended`` as in ``Written``. Among them are those waiting ones, too, that it had to hold because they cannot be
+    read; ``reason`` says why.
     """
 
     born: list[RunRow]
     runs: list[Claimed]
+    ended: list[RunRow]
+
+
+class Written(NamedTuple):
+    """A change that was made, and the runs that it has ended, as they stand then: whoever made it tells of them.
+
+    They are those refused at their birth, and those that waited and were cancelled. A record is here once if it is new,
+    with all that it stands for; and if it is older, for each birth that it stands for from now on, with the count of
+    that.
+    """
+
+    ended: list[RunRow]
+
+
+class Enqueued(NamedTuple):
+    """The run that an occurrence has, and what ``Written`` says of its birth: nothing, if it was there already."""
+
+    run: RunRow
+    ended: list[RunRow]
+
+
+class Cancelling(NamedTuple):
+    """Where a run stands that was to be cancelled, and that run if this was its end."""
+
+    status: RunStatus
+    ended: list[RunRow]
 
 
 class Finish:
@@ -151,6 +178,19 @@ class Finish:
         self.retry_at = retry_at
         self.counted = counted
         self.occupied = occupied
+
+    def cancelled(self, reason: str | None) -> "Finish":
+        """The end that a retry becomes where there is to be no other attempt."""
+        return Finish(
+            self.run_id,
+            self.fence,
+            RunStatus.CANCELLED,
+            self.at,
+            reason=reason,
+            error=self.error,
+            log=self.log,
+            counted=self.counted,
+        )
 
 
 class Change(StrEnum):
@@ -204,14 +244,14 @@ class JobTable(Protocol):
     def load(self, namespace: str, job_id: str, *, removed: bool = False) -> JobRow | None:
         """A copy of a job's row, or None; with ``removed`` that of its last life, even if that was removed."""
 
-    def save(self, job: JobRow, births: Sequence[RunRow] = ()) -> bool:
-        """Put back a row that was loaded, with the runs that the change causes; False if it has changed since."""
+    def save(self, job: JobRow, births: Sequence[RunRow] = ()) -> Written | None:
+        """Put back a row that was loaded, with the runs that the change causes; None if it has changed since."""
 
     def rename(self, job: JobRow, job_id: str) -> bool:
         """Give a loaded job, and all its runs, another id; False if it has changed since or the id is taken."""
 
-    def remove(self, job: JobRow, births: Sequence[RunRow] = (), now: datetime | None = None) -> bool:
-        """Take a loaded job out of use and cancel its waiting runs; False if it has changed since.
+    def remove(self, job: JobRow, births: Sequence[RunRow] = (), now: datetime | None = None) -> Written | None:
+        """Take a loaded job out of use and cancel its waiting runs; None if it has changed since.
 
         Its row stays, with ``removed_at``, as do its history and its runs.
         """
@@ -259,11 +299,14 @@ class RunQueue(Protocol):
     def held_by(self, node: str) -> list[Claimed]:
         """The running runs that the store has under this node's name: read again after a claim's reply was lost."""
 
-    def enqueue(self, run: RunRow) -> RunRow | None:
+    def enqueue(self, run: RunRow) -> Enqueued | None:
         """Add a run outside the schedule; if its occurrence has one already, return that. None if the job is gone."""
 
-    def finish(self, finishes: Sequence[Finish]) -> list[bool]:
-        """Write how attempts ended; False where the fence is no longer the run's. Repeating a finish is accepted.
+    def finish(self, finishes: Sequence[Finish]) -> list[Finish | None]:
+        """Write how attempts ended; None where the fence is no longer the run's. Repeating a finish is accepted.
+
+        Each comes back as it was written: the same object, or in the place of a retry the end, cancelled, of a run that
+        somebody wants cancelled or whose job is gone.
 
         A value that cannot be kept changes no status: it is left out, the run's reason says why, and a warning of the
         logger ``cronkit.run`` does.
@@ -278,7 +321,7 @@ class RunQueue(Protocol):
     def report(self, run_id: str, fence: int, fraction: float, note: str | None) -> bool:
         """Write a run's progress; False if the fence is no longer the run's."""
 
-    def request_cancel(self, run_id: str, reason: str, now: datetime | None) -> RunStatus | None:
+    def request_cancel(self, run_id: str, reason: str, now: datetime | None) -> Cancelling | None:
         """Cancel a waiting run, or ask the node of a running one to; return its status then, None if there is none."""
 
     def cancel_requests(self, node: str) -> Mapping[str, str]:

@@ -205,9 +205,9 @@ def test_a_run_that_cannot_be_read_is_held_and_the_others_start(
 
     claim = store.claim((), scene.now, "node", {"default": 9}, REACH)
     assert [each.run.id for each in claim.runs] == [good.id]
-    assert [(run.id, run.job.id, run.status) for run in claim.born] == [(bad.id, "bad", RunStatus.HELD)]
+    assert [(run.id, run.job.id, run.status) for run in claim.ended] == [(bad.id, "bad", RunStatus.HELD)]
     run = scene.run(bad.id)
-    assert "cannot be started" in (claim.born[0].reason or "")
+    assert "cannot be started" in (claim.ended[0].reason or "")
     assert run.status is RunStatus.HELD
     assert "cannot be" in (run.reason or "")
     assert any(bad.id in record.message for record in caplog.records)

@@ -52,17 +52,18 @@ class RunLives:
 
     # -- birth --------------------------------------------------------------------------------------------------------
 
-    def bear(self, job: JobRow, run: RunRow, born: list[RunRow]) -> None:
-        """Add a run, to ``born`` too, unless its occurrence has one already or its job has had its ``max_runs``."""
+    def bear(self, job: JobRow, run: RunRow, born: list[RunRow], ended: list[RunRow]) -> None:
+        """Add a run, to ``born`` too, unless its occurrence has one already or its job has had its ``max_runs``; and to
+        ``ended`` what that ends."""
         if self._occurrences.run_of(run) is not None:
             return
         if run.cause is SCHEDULE and is_spent(job.spec.policies, job.spawned):
             return
         born.append(run)
         if job.open and run.status is QUEUED:
-            self._apply_overlap(job, run)
+            self._apply_overlap(job, run, ended)
         if run.status is not QUEUED:
-            self._refuse(job, run)
+            self._refuse(job, run, ended)
             return
         self._records.add(run)
         job.last_refusal = None
@@ -73,23 +74,26 @@ class RunLives:
         job.open = (*job.open, run.id)
         self.make_ready(job, run)
 
-    def _refuse(self, job: JobRow, run: RunRow) -> None:
+    def _refuse(self, job: JobRow, run: RunRow, ended: list[RunRow]) -> None:
         """Keep a run that has ended at birth, or have the refusal before it stand for it too."""
         job.counters[run.status] = job.counters.get(run.status, 0) + run.count
         run.finished_at = run.created_at
-        if self._records.extend(job.last_refusal, run):
+        record = self._records.extend(job.last_refusal, run)
+        if record is None or not (ended and ended[-1] is record):  # else that says it already
+            ended.append(run)
+        if record is not None:
             return
         job.last_refusal = run.id
         self._records.add(run)
         self._notices.note_ended(run.id)
         self._records.retire(run)
 
-    def _apply_overlap(self, job: JobRow, run: RunRow) -> None:
+    def _apply_overlap(self, job: JobRow, run: RunRow, ended: list[RunRow]) -> None:
         if is_refused(run.overlap, job.open[0]):
             run.status, run.reason, run.related_id = RunStatus.SKIPPED, OVERLAP_REASON, job.open[0]
         elif run.overlap is Overlap.CANCEL_RUNNING:
             for run_id in job.open:
-                self.cancel(self._runs[run_id], SUPERSEDED_REASON, run.created_at)
+                self.cancel(self._runs[run_id], SUPERSEDED_REASON, run.created_at, ended)
 
     # -- attempts -----------------------------------------------------------------------------------------------------
 
@@ -124,44 +128,45 @@ class RunLives:
         pairs = zip(runs, jobs, strict=True)
         return [Claimed(run, job.spec, run.fence, run.attempt) for run, job in pairs if job is not None]
 
-    def finish(self, finish: Finish) -> bool:
-        """Write how an attempt ended; False if its fence is no longer the run's."""
+    def finish(self, finish: Finish) -> Finish | None:
+        """Write how an attempt ended; return that, or None if its fence is no longer the run's."""
         run = self._runs.get(finish.run_id)
         if run is None or run.fence != finish.fence:
-            return False
+            return None
         if run.status is not RUNNING:
-            return run.status is finish.status
+            return finish if run.status is finish.status else None
         asked, run.reason = run.reason, finish.reason
         run.log, run.error = finish.log, finish.error
         run.excused += not finish.counted
-        if finish.retry_at is None:
+        retry_at = finish.retry_at
+        if retry_at is None:
             run.value, run.occupied = finish.value, finish.occupied
             self._end(run, finish.status, finish.at, finish.reason)
-        elif (job := self._jobs.get(run.job.generation)) is None:
-            self._end(run, RunStatus.CANCELLED, finish.at, REMOVED_REASON)
-        elif run.cancel_requested:
-            self._end(run, RunStatus.CANCELLED, finish.at, asked)
+        elif (job := self._jobs.get(run.job.generation)) is None or run.cancel_requested:
+            finish = finish.cancelled(REMOVED_REASON if job is None else asked)
+            self._end(run, finish.status, finish.at, finish.reason)
         else:
             self._leases.let_go(run)
             run.move(RunStatus.RETRYING)
-            run.due_at = finish.retry_at
+            run.due_at = retry_at
             self.make_ready(job, run)
-        return True
+        return finish
 
-    def cancel(self, run: RunRow, reason: str, now: datetime) -> None:
-        """End a waiting run, or ask the node of a running one to."""
+    def cancel(self, run: RunRow, reason: str, now: datetime, ended: list[RunRow]) -> None:
+        """End a waiting run, and add it to ``ended``, or ask the node of a running one to."""
         if run.status is RUNNING:
             run.cancel_requested, run.reason = True, reason
             self._notices.note_cancelling()
         elif run.status.is_open:
             self._end(run, RunStatus.CANCELLED, now, reason)
+            ended.append(run)
 
-    def cancel_waiting(self, job: JobRow, reason: str, now: datetime) -> None:
+    def cancel_waiting(self, job: JobRow, reason: str, now: datetime, ended: list[RunRow]) -> None:
         """End the runs of a job that wait for their time, their turn, or a person."""
         held = [run.id for run in self._held.values() if run.job == job.key]
         for run_id in (*job.open, *held):
             if self._runs[run_id].status is not RUNNING:
-                self.cancel(self._runs[run_id], reason, now)
+                self.cancel(self._runs[run_id], reason, now, ended)
 
     # -- lost nodes ---------------------------------------------------------------------------------------------------
 

@@ -29,18 +29,19 @@ class RunRecords:
         self.by_id[run.id] = run
         self.occurrences.add(run)
 
-    def extend(self, refusal_id: str | None, run: RunRow) -> bool:
-        """Let an earlier refusal stand for ``run`` too, if that is refused for the same reason and by the same run."""
+    def extend(self, refusal_id: str | None, run: RunRow) -> RunRow | None:
+        """Let an earlier refusal stand for ``run`` too, if that is refused for the same reason and by the same run;
+        return it then."""
         last = self.by_id.get(refusal_id) if refusal_id is not None else None
         if last is None or run.cause is not Cause.SCHEDULE or last.cause is not Cause.SCHEDULE:
-            return False
+            return None
         if (last.status, last.reason, last.related_id) != (run.status, run.reason, run.related_id):
-            return False
+            return None
         last.scheduled_until = run.scheduled_until
         last.count += run.count
         last.finished_at = run.finished_at
         run.id = last.id
-        return True
+        return last
 
     def retire(self, run: RunRow) -> None:
         """Keep an ended run as one of the newest; the oldest beyond the limit go."""

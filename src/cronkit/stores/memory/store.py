@@ -22,10 +22,12 @@ from cronkit.stores.memory.waiting import WaitingRuns
 from cronkit.stores.notices import Notices
 from cronkit.stores.protocol import (
     Advance,
+    Cancelling,
     Change,
     Claim,
     Claimed,
     Due,
+    Enqueued,
     Finish,
     JobFilter,
     Reach,
@@ -33,6 +35,7 @@ from cronkit.stores.protocol import (
     Scope,
     StoreCapabilities,
     Subscriber,
+    Written,
 )
 
 
@@ -87,22 +90,23 @@ class MemoryStore:
                 row = self._catalogue.last_removed(namespace, job_id)
             return row.copy() if row is not None else None
 
-    def save(self, job: JobRow, births: Sequence[RunRow] = ()) -> bool:
+    def save(self, job: JobRow, births: Sequence[RunRow] = ()) -> Written | None:
         """See ``JobTable``."""
+        ended: list[RunRow] = []
         with self._lock:
             current = self._catalogue.current(job.key, job.revision)
             if current is None:
-                return False
+                return None
             job.counters, job.open, job.last_refusal = current.counters, current.open, current.last_refusal
             self._catalogue.replace(job)
-            self._apply(job, births, [])
+            self._apply(job, births, [], ended)
             if job.spec.schedule != current.spec.schedule:
                 # A record stands for occurrences of one schedule, so that they can be told from its ends; the births
                 # are still the old one's.
                 job.last_refusal = None
             self._lives.make_gate_ready(job)
         self._notices.tell(Change.WORK)
-        return True
+        return Written(ended)
 
     def rename(self, job: JobRow, job_id: str) -> bool:
         """See ``JobTable``."""
@@ -113,25 +117,26 @@ class MemoryStore:
             before = current.key
             self._catalogue.rename(current, job_id)
             self._records.rename(before, current.key)
-            self._apply(current, (), [])
+            self._apply(current, (), [], [])
         self._notices.tell(Change.WORK)
         return True
 
-    def remove(self, job: JobRow, births: Sequence[RunRow] = (), now: datetime | None = None) -> bool:
+    def remove(self, job: JobRow, births: Sequence[RunRow] = (), now: datetime | None = None) -> Written | None:
         """See ``JobTable``."""
         now = now or utc_now()
+        ended: list[RunRow] = []
         with self._lock:
             row = self._catalogue.current(job.key, job.revision)
             if row is None:
-                return False
+                return None
             for run in births:
-                self._lives.bear(row, run, [])
-            self._lives.cancel_waiting(row, REMOVED_REASON, now)
+                self._lives.bear(row, run, [], ended)
+            self._lives.cancel_waiting(row, REMOVED_REASON, now, ended)
             row.revision += 1
             row.removed_at, row.noted = now, job.noted
             self._catalogue.remove(row)
         self._notices.tell()
-        return True
+        return Written(ended)
 
     def purge(self, namespace: str, job_id: str) -> int:
         """See ``JobTable``."""
@@ -158,11 +163,11 @@ class MemoryStore:
         with self._lock:
             return frozenset(row.spec.target for row in self._jobs.values() if row.key.namespace == namespace)
 
-    def _apply(self, job: JobRow, births: Iterable[RunRow], born: list[RunRow]) -> None:
+    def _apply(self, job: JobRow, births: Iterable[RunRow], born: list[RunRow], ended: list[RunRow]) -> None:
         """Bear the runs that a change to ``job`` causes, and have the job looked at when it is next due."""
         job.revision += 1
         for run in births:
-            self._lives.bear(job, run, born)
+            self._lives.bear(job, run, born, ended)
         self._agenda.add(job)
         if job.next_due is None:
             self._catalogue.note_if_over(job)
@@ -187,34 +192,36 @@ class MemoryStore:
         """See ``RunQueue``."""
         now = now or utc_now()
         born: list[RunRow] = []
+        ended: list[RunRow] = []
         with self._lock:
             for advance in advances:
                 job = self._jobs.get(advance.key.generation)
                 if job is not None and job.revision == advance.revision:
-                    self._advance(job, advance, now, born)
+                    self._advance(job, advance, now, born, ended)
             claimed = self._lives.lease(now, node, free, reach)
         self._notices.tell()
-        return Claim(born, claimed)
+        return Claim(born, claimed, ended)
 
-    def _advance(self, job: JobRow, advance: Advance, now: datetime, born: list[RunRow]) -> None:
+    def _advance(self, job: JobRow, advance: Advance, now: datetime, born: list[RunRow], ended: list[RunRow]) -> None:
         job.watermark, job.next_at, job.next_due = advance.watermark, advance.next_at, advance.next_due
         if advance.wakes:
             job.pause = None
             job.record("resumed", now, None)
-        self._apply(job, advance.births, born)
+        self._apply(job, advance.births, born, ended)
 
-    def enqueue(self, run: RunRow) -> RunRow | None:
+    def enqueue(self, run: RunRow) -> Enqueued | None:
         """See ``RunQueue``."""
+        ended: list[RunRow] = []
         with self._lock:
             known = self._records.occurrences.run_of(run)
             if known is not None:
-                return self._runs[known]
+                return Enqueued(self._runs[known], ended)
             job = self._jobs.get(run.job.generation)
             if job is None or job.key != run.job:
                 return None
-            self._lives.bear(job, run, [])
+            self._lives.bear(job, run, [], ended)
         self._notices.tell(Change.WORK)
-        return run
+        return Enqueued(run, ended)
 
     # -- runs ---------------------------------------------------------------------------------------------------------
 
@@ -223,12 +230,12 @@ class MemoryStore:
         with self._lock:
             return self._lives.held_by(node)
 
-    def finish(self, finishes: Sequence[Finish]) -> list[bool]:
+    def finish(self, finishes: Sequence[Finish]) -> list[Finish | None]:
         """See ``RunQueue``."""
         with self._lock:
-            accepted = [self._lives.finish(finish) for finish in finishes]
+            written = [self._lives.finish(finish) for finish in finishes]
         self._notices.tell()
-        return accepted
+        return written
 
     def vacate(self, run_ids: Sequence[str]) -> None:
         """See ``RunQueue``."""
@@ -257,16 +264,17 @@ class MemoryStore:
             run.progress, run.progress_note = fraction, note
             return True
 
-    def request_cancel(self, run_id: str, reason: str, now: datetime | None) -> RunStatus | None:
+    def request_cancel(self, run_id: str, reason: str, now: datetime | None) -> Cancelling | None:
         """See ``RunQueue``."""
+        ended: list[RunRow] = []
         with self._lock:
             run = self._runs.get(run_id)
             if run is None:
                 return None
-            self._lives.cancel(run, reason, now or utc_now())
+            self._lives.cancel(run, reason, now or utc_now(), ended)
             status = run.status
         self._notices.tell(Change.WORK)
-        return status
+        return Cancelling(status, ended)
 
     def cancel_requests(self, node: str) -> Mapping[str, str]:
         """See ``RunQueue``."""

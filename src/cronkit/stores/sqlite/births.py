@@ -4,8 +4,9 @@ Runs are born in memory first and written together at the end, as they stand the
 is written once.
 """
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from cronkit.jobs.keys import Cause, JobKey, OccurrenceKey
@@ -17,7 +18,7 @@ from cronkit.stores.notices import Notices
 from cronkit.stores.sqlite.database import Connection
 from cronkit.stores.sqlite.gates import COME_FORWARD, WAITING, Gate, OpenRun, end_newborn, may_start
 from cronkit.stores.sqlite.moments import maybe_micros, to_micros
-from cronkit.stores.sqlite.run_rows import MOST
+from cronkit.stores.sqlite.run_rows import MOST, RUNS_BY_SEQUENCE, read_cancelled_row
 from cronkit.stores.sqlite.schema import BLOCK
 
 QUEUED, RUNNING, CANCELLED, SCHEDULE = RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.CANCELLED, Cause.SCHEDULE
@@ -62,6 +63,11 @@ def find_occurrence(connection: Connection, key: OccurrenceKey) -> str | None:
         found = connection.execute(FIND_OTHER, (pk, key.cause._value_, to_micros(key.scheduled_at), key.token))
     row = found.fetchone()
     return None if row is None else str(row[0])
+
+
+def read_cancelled(connection: Connection, sequences: Sequence[int]) -> list[RunRow]:
+    """Runs that this transaction has cancelled, whatever their rows hold."""
+    return [read_cancelled_row(row) for row in connection.execute(RUNS_BY_SEQUENCE, (json.dumps(sequences),))]
 
 
 class Bearer:
@@ -127,7 +133,7 @@ class Births:
         self, connection: Connection, kwargs: Mapping[str, str] | None = None, *, careful: bool = True
     ) -> None:
         self.newborn: list[Newborn] = []
-        self.ended: list[str] = []
+        self.ended: list[RunRow] = []
         self.tally = Tally()
         self.is_cancelling = False
         self._connection = connection
@@ -137,6 +143,8 @@ class Births:
         self._sequence: int | None = None
         self._refusals: dict[str, RunRow] = {}
         self._spans: dict[int, tuple[int, int]] = {}
+        self._noted: list[str] = []
+        self._cancelled: list[int] = []
 
     def next_sequence(self) -> int:
         """The number of the next run."""
@@ -189,9 +197,10 @@ class Births:
             if run.status in WAITING:
                 if run.newborn is not None:
                     end_newborn(run.newborn, CANCELLED, now, reason)
+                    self.ended.append(run.newborn)
+                    self._count_cancelled(job, run.id)
                 else:
-                    self._connection.execute(END_WAITING, (to_micros(now), reason, run.sequence))
-                self.end(job, run.id)
+                    self.end_waiting(job, run.sequence, run.id, reason, now)
                 continue
             if running and run.status is RUNNING:
                 self._connection.execute(CANCEL_RUNNING, (reason, run.sequence))
@@ -199,14 +208,19 @@ class Births:
             stays.append(run)
         job.gate[:] = stays
 
-    def end(self, job: Bearer, run_id: str) -> None:
-        """Count and note a run of the job that was cancelled."""
+    def end_waiting(self, job: Bearer, sequence: int, run_id: str, reason: str, now: datetime) -> None:
+        """Cancel a run of the job that waits in the file."""
+        self._connection.execute(END_WAITING, (to_micros(now), reason, sequence))
+        self._cancelled.append(sequence)
+        self._count_cancelled(job, run_id)
+
+    def _count_cancelled(self, job: Bearer, run_id: str) -> None:
         self.tally.add(job.key.generation, CANCELLED)
-        self.ended.append(run_id)
+        self._noted.append(run_id)
 
     def note(self, notices: Notices) -> None:
         """Pass on what there is to tell, once it is in the file."""
-        for run_id in self.ended:
+        for run_id in self._noted:
             notices.note_ended(run_id)
         if self.is_cancelling:
             notices.note_cancelling()
@@ -216,10 +230,13 @@ class Births:
         self.tally.add(job.key.generation, run.status, run.count)
         run.finished_at = run.created_at
         if self._extend(job.last_refusal, run):
+            if run.id not in self._refusals:  # else the record is among the ended, with all that it stands for
+                self.ended.append(run)
             return
+        self.ended.append(run)
         run.sequence = self.next_sequence()
         self.newborn.append(Newborn(run, job, None))
-        self.ended.append(run.id)
+        self._noted.append(run.id)
         job.last_refusal = run.id
         self._refusals[run.id] = run
 
@@ -262,6 +279,8 @@ class Births:
             spans = [(block, *span) for block, span in self._spans.items()]
             self._connection.executemany(WIDEN_SPAN, spans)
         self.tally.write(self._connection)
+        if self._cancelled:
+            self.ended += read_cancelled(self._connection, self._cancelled)
 
     def _row(self, newborn: Newborn) -> tuple[object, ...]:
         run, bearer = newborn.row, newborn.bearer

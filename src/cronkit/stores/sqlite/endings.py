@@ -6,10 +6,18 @@ from datetime import datetime
 
 from cronkit.clock import utc_now
 from cronkit.jobs.rules import REMOVED_REASON
+from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.notices import Notices
-from cronkit.stores.protocol import Change, Finish
-from cronkit.stores.sqlite.births import CANCEL_RUNNING, END_WAITING, KEEP_LAST_SEQUENCE, LAST_SEQUENCE, Tally
+from cronkit.stores.protocol import Cancelling, Change, Finish
+from cronkit.stores.sqlite.births import (
+    CANCEL_RUNNING,
+    END_WAITING,
+    KEEP_LAST_SEQUENCE,
+    LAST_SEQUENCE,
+    Tally,
+    read_cancelled,
+)
 from cronkit.stores.sqlite.claims import HeldRuns
 from cronkit.stores.sqlite.database import Connection, Database
 from cronkit.stores.sqlite.gates import WAIT_AGAIN, come_forward
@@ -89,11 +97,13 @@ class SQLiteEndings:
         self._notices = notices
         self._held = held
 
-    def finish(self, finishes: Sequence[Finish]) -> list[bool]:
+    def finish(self, finishes: Sequence[Finish]) -> list[Finish | None]:
         """See ``RunQueue``."""
         endings = [Ending(finish) for finish in finishes]
-        done = self._end_all(endings)
-        ended, accepted = (endings, [True] * len(endings)) if done else self._finish_each(endings)
+        ended = endings
+        written: list[Finish | None] = [*finishes]
+        if not self._end_all(endings):
+            ended, written = self._finish_each(endings)
         for ending in ended:
             if ending.unkept is not None:
                 self._tell_unkept(ending)
@@ -101,7 +111,7 @@ class SQLiteEndings:
         for ending in endings:
             self._held.drop(ending.finish.run_id)
         self._notices.tell()
-        return accepted
+        return written
 
     def _tell_unkept(self, ending: Ending) -> None:
         place = self._held.place(ending.finish.run_id)
@@ -133,47 +143,46 @@ class SQLiteEndings:
             return False
         return True
 
-    def _finish_each(self, endings: Sequence[Ending]) -> tuple[list[Ending], list[bool]]:
-        """Judge each finish by itself; return those that were the end of a run, and which were accepted."""
+    def _finish_each(self, endings: Sequence[Ending]) -> tuple[list[Ending], list[Finish | None]]:
+        """Judge each finish by itself; return those that were the end of a run, and each as it was written."""
         ended: list[Ending] = []
         tally = Tally()
         jobs: set[int] = set()
 
-        def finish(connection: Connection) -> list[bool]:
-            accepted = [self._finish(connection, ending, tally, jobs, ended) for ending in endings]
+        def finish(connection: Connection) -> list[Finish | None]:
+            written = [self._finish(connection, ending, tally, jobs, ended) for ending in endings]
             tally.write(connection)
             self._come_forward(connection, jobs)
-            return accepted
+            return written
 
         return ended, self._database.write(finish)
 
     def _finish(
         self, connection: Connection, ending: Ending, tally: Tally, jobs: set[int], ended: list[Ending]
-    ) -> bool:
+    ) -> Finish | None:
         finish = ending.finish
         row = connection.execute(STANDING, (finish.run_id,)).fetchone()
         if row is None or row[3] != finish.fence:
-            return False
+            return None
         sequence, pk, status, _, cancel_requested, asked, _ = row
         if status != RUNNING:
-            return bool(status == finish.status)
-        end = finish
+            return finish if status == finish.status else None
         if finish.retry_at is not None:
             if connection.execute(IS_PRESENT, (pk,)).fetchone() is None:
-                end = _cancelled(finish, REMOVED_REASON)
+                finish = finish.cancelled(REMOVED_REASON)
             elif cancel_requested:
-                end = _cancelled(finish, asked)
+                finish = finish.cancelled(asked)
             else:
                 uncounted = 0 if finish.counted else 1
                 values = maybe_micros(finish.retry_at), ending.reason, ending.error, ending.log, uncounted, sequence
                 connection.execute(RETRY, values)
-                return True
-            ending = Ending(end)
+                return finish
+            ending = Ending(finish)
         connection.execute(END_HELD_AT, ending.end(sequence))
-        tally.add(pk, end.status)
+        tally.add(pk, finish.status)
         jobs.add(pk)
         ended.append(ending)
-        return True
+        return finish
 
     def _come_forward(self, connection: Connection, jobs: set[int]) -> None:
         if jobs and come_forward(connection, jobs):
@@ -215,9 +224,10 @@ class SQLiteEndings:
         values = fraction, plain_text(note), run_id, fence
         return self._database.write(lambda connection: connection.execute(REPORT, values).rowcount == 1)
 
-    def request_cancel(self, run_id: str, reason: str, now: datetime | None) -> RunStatus | None:
+    def request_cancel(self, run_id: str, reason: str, now: datetime | None) -> Cancelling | None:
         """See ``RunQueue``."""
         reason = plain_text(reason) or "cancelled"
+        ended: list[RunRow] = []
 
         def request(connection: Connection) -> RunStatus | None:
             row = connection.execute(STANDING, (run_id,)).fetchone()
@@ -232,6 +242,7 @@ class SQLiteEndings:
                 tally.add(row[1], CANCELLED)
                 tally.write(connection)
                 come_forward(connection, [row[1]])
+                ended.extend(read_cancelled(connection, [row[0]]))
             return status
 
         status = self._database.write(request)
@@ -243,21 +254,8 @@ class SQLiteEndings:
             status = CANCELLED
             self._notices.note_ended(run_id)
         self._notices.tell(Change.WORK)
-        return status
+        return Cancelling(status, ended)
 
 
 class _NotAll(Exception):
     """Not every run is as this object remembers it."""
-
-
-def _cancelled(finish: Finish, reason: str | None) -> Finish:
-    return Finish(
-        finish.run_id,
-        finish.fence,
-        CANCELLED,
-        finish.at,
-        reason=reason,
-        error=finish.error,
-        log=finish.log,
-        counted=finish.counted,
-    )

@@ -13,7 +13,7 @@ from cronkit.jobs.page import Page
 from cronkit.jobs.rules import REMOVED_REASON
 from cronkit.jobs.run import RunRow
 from cronkit.stores.notices import Notices
-from cronkit.stores.protocol import Change, JobFilter
+from cronkit.stores.protocol import Change, JobFilter, Written
 from cronkit.stores.sqlite.births import Bearer, Births
 from cronkit.stores.sqlite.database import Connection, Database
 from cronkit.stores.sqlite.declarations import (
@@ -61,7 +61,6 @@ REMOVE = """
 UPDATE jobs SET removed_at = ?, revision = revision + 1, spawned = ?, last_refusal = ?, next_due = NULL WHERE pk = ?"""
 HELD_RUNS = """
 SELECT sequence, id FROM runs WHERE job = ? AND status = 'held' AND status <> 'running'"""
-END_HELD = "UPDATE runs SET status = 'cancelled', finished_at = ?, reason = ? WHERE sequence = ?"
 TARGETS = """
 WITH RECURSIVE names (target) AS (
     SELECT min(target) FROM jobs WHERE namespace = :namespace AND removed_at IS NULL AND quarantine IS NULL
@@ -153,7 +152,7 @@ class SQLiteJobs:
         declaration = Declaration(job.spec, job.declared, job.overrides, job.fingerprints)
         self._declarations.remember(job.key.generation, spec_revision, declaration)
 
-    def save(self, job: JobRow, births: Sequence[RunRow] = ()) -> bool:
+    def save(self, job: JobRow, births: Sequence[RunRow] = ()) -> Written | None:
         """See ``JobTable``."""
         texts = declaration_texts(job)
         pause = None if job.pause is None else pause_to_text(job.pause)
@@ -183,7 +182,7 @@ class SQLiteJobs:
 
         saved = self._database.write(save)
         if saved is None:
-            return False
+            return None
         known, spec_revision, bearer, born = saved
         job.spawned = bearer.spawned
         job.revision += 1
@@ -192,7 +191,7 @@ class SQLiteJobs:
             job.unreadable = None
             self._remember(job, spec_revision)
         self._tell(born, Change.WORK)
-        return True
+        return Written(born.ended)
 
     def _current(self, connection: Connection, job: JobRow) -> tuple[JobRow, int] | None:
         """The job's present row, if it is still at that revision, and when its declaration was last changed."""
@@ -275,7 +274,7 @@ class SQLiteJobs:
             self._notices.tell(Change.WORK)
         return is_renamed
 
-    def remove(self, job: JobRow, births: Sequence[RunRow] = (), now: datetime | None = None) -> bool:
+    def remove(self, job: JobRow, births: Sequence[RunRow] = (), now: datetime | None = None) -> Written | None:
         """See ``JobTable``."""
         now = now or utc_now()
 
@@ -287,8 +286,7 @@ class SQLiteJobs:
             bearer, born = self._bear(connection, known, known, births)
             born.cancel(bearer, REMOVED_REASON, now, running=False)
             for sequence, run_id in connection.execute(HELD_RUNS, (pk,)).fetchall():
-                connection.execute(END_HELD, (to_micros(now), REMOVED_REASON, sequence))
-                born.end(bearer, run_id)
+                born.end_waiting(bearer, sequence, run_id, REMOVED_REASON, now)
             born.write()
             connection.execute(REMOVE, (to_micros(now), bearer.spawned, bearer.last_refusal, pk))
             connection.executemany(DROP_TAGS, [(known.key.namespace, tag, known.key.id, pk) for tag in known.spec.tags])
@@ -297,9 +295,9 @@ class SQLiteJobs:
 
         born = self._database.write(remove)
         if born is None:
-            return False
+            return None
         self._tell(born)
-        return True
+        return Written(born.ended)
 
     def _tell(self, born: Births, change: Change | None = None) -> None:
         born.note(self._notices)

@@ -13,7 +13,7 @@ from cronkit.jobs.job import JobRow
 from cronkit.jobs.keys import JobKey
 from cronkit.jobs.run import RunRow
 from cronkit.stores.notices import Notices
-from cronkit.stores.protocol import Advance, Change, Claim, Due, Reach
+from cronkit.stores.protocol import Advance, Change, Claim, Due, Enqueued, Reach
 from cronkit.stores.sqlite.births import Bearer, Births, find_occurrence
 from cronkit.stores.sqlite.claims import BEARERS, Claimant, HeldRuns, ready_runs
 from cronkit.stores.sqlite.database import Connection, Database
@@ -137,7 +137,7 @@ class SQLiteQueue:
         now = now or utc_now()
         horizon = now - self._behind(reach)
         if not advances and not self._is_anything_ready(horizon, free, reach):
-            return Claim([], [])
+            return Claim([], [], [])
         drafts = [
             (run, run.id, run.status, run.reason, run.related_id) for advance in advances for run in advance.births
         ]
@@ -155,7 +155,7 @@ class SQLiteQueue:
             logger.warning("run %s is held until somebody releases or cancels it: %s", run.id, run.reason)
             self._notices.note_work()  # those behind it have come forward
         self._notices.tell()
-        return Claim([*done.born, *done.set_aside], done.claimed)
+        return Claim(done.born, done.claimed, done.births.ended + done.set_aside)
 
     def _is_anything_ready(self, horizon: datetime, free: Mapping[str, int], reach: Reach) -> bool:
         micros = to_micros(horizon)
@@ -188,18 +188,18 @@ class SQLiteQueue:
 
         return self._database.write(claim)
 
-    def enqueue(self, run: RunRow) -> RunRow | None:
+    def enqueue(self, run: RunRow) -> Enqueued | None:
         """See ``RunQueue``."""
         kwargs = {} if run.kwargs is None else {run.id: encode_value(dict(run.kwargs), "kwargs")}
 
-        def enqueue(connection: Connection) -> RunRow | Births | None:
+        def enqueue(connection: Connection) -> Enqueued | Births | None:
             known = find_occurrence(connection, run.key)
             if known is not None:
                 row = connection.execute(RUN, (known,)).fetchone()
                 try:
-                    return read_run(row)
+                    return Enqueued(read_run(row), [])
                 except (ValueError, KeyError, TypeError, OverflowError) as error:
-                    return stand_in_run(row, f"the run cannot be read: {error!r}")
+                    return Enqueued(stand_in_run(row, f"the run cannot be read: {error!r}"), [])
             bearer = self._bearer(connection, run.job.generation)
             if bearer is None:
                 return None
@@ -215,7 +215,7 @@ class SQLiteQueue:
             return found
         found.note(self._notices)
         self._notices.tell(Change.WORK)
-        return run
+        return Enqueued(run, found.ended)
 
     def _bearer(self, connection: Connection, pk: int) -> Bearer | None:
         row = connection.execute(BEARERS, (json.dumps([pk]),)).fetchone()

@@ -104,6 +104,16 @@ def stand_in_run(row: Row, reason: str) -> RunRow:
     return run
 
 
+def read_cancelled_row(row: Row) -> RunRow:
+    """A run that was cancelled before it could start again; of one that makes no sense, what can be told of it."""
+    try:
+        return read_run(row)
+    except (ValueError, KeyError, TypeError, OverflowError):
+        run = stand_in_run(row, str(row[23]))
+        run.status, run.finished_at = RunStatus.CANCELLED, from_micros(row[22])
+        return run
+
+
 def plain_text(text: object) -> str | None:
     """A text that the file can take: lone surrogates are replaced, and of what is no text ``str`` is written."""
     if text is None:

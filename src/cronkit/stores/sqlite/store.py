@@ -21,10 +21,12 @@ from cronkit.schedules.durations import parse_duration, parse_span
 from cronkit.stores.notices import Notices
 from cronkit.stores.protocol import (
     Advance,
+    Cancelling,
     Change,
     Claim,
     Claimed,
     Due,
+    Enqueued,
     Finish,
     JobFilter,
     Reach,
@@ -32,6 +34,7 @@ from cronkit.stores.protocol import (
     Scope,
     StoreCapabilities,
     Subscriber,
+    Written,
 )
 from cronkit.stores.sqlite.claims import HeldRuns
 from cronkit.stores.sqlite.database import Database
@@ -137,7 +140,7 @@ class SQLiteStore:
         """See ``JobTable``."""
         return self._jobs.load(namespace, job_id, removed=removed)
 
-    def save(self, job: JobRow, births: Sequence[RunRow] = ()) -> bool:
+    def save(self, job: JobRow, births: Sequence[RunRow] = ()) -> Written | None:
         """See ``JobTable``."""
         return self._jobs.save(job, births)
 
@@ -145,7 +148,7 @@ class SQLiteStore:
         """See ``JobTable``."""
         return self._jobs.rename(job, job_id)
 
-    def remove(self, job: JobRow, births: Sequence[RunRow] = (), now: datetime | None = None) -> bool:
+    def remove(self, job: JobRow, births: Sequence[RunRow] = (), now: datetime | None = None) -> Written | None:
         """See ``JobTable``."""
         return self._jobs.remove(job, births, now)
 
@@ -186,11 +189,11 @@ class SQLiteStore:
         """See ``RunQueue``."""
         return self._leases.held_by(node)
 
-    def enqueue(self, run: RunRow) -> RunRow | None:
+    def enqueue(self, run: RunRow) -> Enqueued | None:
         """See ``RunQueue``."""
         return self._queue.enqueue(run)
 
-    def finish(self, finishes: Sequence[Finish]) -> list[bool]:
+    def finish(self, finishes: Sequence[Finish]) -> list[Finish | None]:
         """See ``RunQueue``."""
         return self._endings.finish(finishes)
 
@@ -206,7 +209,7 @@ class SQLiteStore:
         """See ``RunQueue``."""
         return self._endings.report(run_id, fence, fraction, note)
 
-    def request_cancel(self, run_id: str, reason: str, now: datetime | None) -> RunStatus | None:
+    def request_cancel(self, run_id: str, reason: str, now: datetime | None) -> Cancelling | None:
         """See ``RunQueue``."""
         return self._endings.request_cancel(run_id, reason, now)
 

@@ -19,6 +19,7 @@ import pytest
 pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__)))
 
 from cronkit.testing.store_suite.attempts import ClaimSuite, FinishSuite  # noqa: E402
+from cronkit.testing.store_suite.ends import EndsSuite  # noqa: E402
 from cronkit.testing.store_suite.held import ReleaseSuite, VacateSuite  # noqa: E402
 from cronkit.testing.store_suite.job_table import JobTableSuite  # noqa: E402
 from cronkit.testing.store_suite.leases import CancelSuite, LeaseSuite  # noqa: E402
@@ -42,6 +43,7 @@ class StoreSuite(
     OverlapSuite,
     ClaimSuite,
     FinishSuite,
+    EndsSuite,
     CancelSuite,
     LeaseSuite,
     ReleaseSuite,

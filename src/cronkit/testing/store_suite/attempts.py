@@ -149,13 +149,13 @@ class FinishSuite(StoreFixtures):
         scene.add()
         claimed = scene.start()
         for fence in (claimed.fence - 1, claimed.fence + 1):
-            assert store.finish([Finish(claimed.run.id, fence, RunStatus.SUCCEEDED, NOON)]) == [False]
+            assert store.finish([Finish(claimed.run.id, fence, RunStatus.SUCCEEDED, NOON)]) == [None]
 
         assert scene.status(claimed.run.id) is RunStatus.RUNNING
         assert scene.load().counters == {}
 
     def test_a_finish_of_an_unknown_run_is_refused(self, store: JobStore) -> None:
-        assert store.finish([Finish("unknown", 1, RunStatus.SUCCEEDED, NOON)]) == [False]
+        assert store.finish([Finish("unknown", 1, RunStatus.SUCCEEDED, NOON)]) == [None]
 
     def test_a_finish_that_is_repeated_is_accepted_and_counts_once(self, scene: Scene) -> None:
         scene.add()
@@ -184,7 +184,7 @@ class FinishSuite(StoreFixtures):
         stale = (fences[1][0], fences[1][1] - 1)
         batch = [Finish(*pair, RunStatus.SUCCEEDED, NOON) for pair in (fences[0], stale, fences[2])]
 
-        assert store.finish(batch) == [True, False, True]
+        assert store.finish(batch) == [batch[0], None, batch[2]]
         assert store.counts(NAMESPACE) == {RunStatus.SUCCEEDED: 2, RunStatus.RUNNING: 1}
 
     def test_a_run_that_is_retried_waits_for_its_time(self, scene: Scene) -> None:

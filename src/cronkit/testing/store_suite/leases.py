@@ -26,7 +26,7 @@ class CancelSuite(StoreFixtures):
         scene.add()
         run = scene.come_due()
 
-        assert store.request_cancel(run.id, "not needed", scene.now) is RunStatus.CANCELLED
+        assert scene.cancel(run.id) is RunStatus.CANCELLED
         self.assert_cancelled(scene, run.id)
 
     def test_a_run_that_waits_for_its_retry_is_cancelled_at_once(self, scene: Scene, store: JobStore) -> None:
@@ -34,7 +34,7 @@ class CancelSuite(StoreFixtures):
         claimed = scene.start()
         scene.retry(claimed, after(minutes=5))
 
-        assert store.request_cancel(claimed.run.id, "not needed", scene.now) is RunStatus.CANCELLED
+        assert scene.cancel(claimed.run.id) is RunStatus.CANCELLED
         self.assert_cancelled(scene, claimed.run.id)
 
     def test_a_held_run_is_cancelled_at_once(self, scene: Scene, store: JobStore) -> None:
@@ -42,7 +42,7 @@ class CancelSuite(StoreFixtures):
         claimed = scene.start()
         scene.lose()
 
-        assert store.request_cancel(claimed.run.id, "not needed", scene.now) is RunStatus.CANCELLED
+        assert scene.cancel(claimed.run.id) is RunStatus.CANCELLED
         self.assert_cancelled(scene, claimed.run.id)
 
     def test_the_node_of_a_running_run_is_asked_and_no_other(self, scene: Scene, store: JobStore) -> None:
@@ -50,7 +50,7 @@ class CancelSuite(StoreFixtures):
         scene.add("b")
         wanted, _ = scene.start("a", "here"), scene.start("b", "there")
 
-        assert store.request_cancel(wanted.run.id, "not needed", scene.now) is RunStatus.RUNNING
+        assert scene.cancel(wanted.run.id) is RunStatus.RUNNING
         assert store.cancel_requests("here") == {wanted.run.id: "not needed"}
         assert store.cancel_requests("there") == {}
 
@@ -78,7 +78,7 @@ class CancelSuite(StoreFixtures):
         claimed = scene.start()
         scene.finish(claimed)
 
-        assert store.request_cancel(claimed.run.id, "not needed", scene.now) is RunStatus.SUCCEEDED
+        assert scene.cancel(claimed.run.id) is RunStatus.SUCCEEDED
         assert scene.run(claimed.run.id).reason is None
 
     def test_an_unknown_run_cannot_be_cancelled(self, store: JobStore) -> None:

@@ -1,7 +1,7 @@
 """A state machine: hypothesis calls a store's verbs in any order, and compares it with the model after each."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 
 from cronkit.jobs.job import JobRow, PlanRow
 from cronkit.jobs.policies import OnCrash, Overlap
+from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.stores.protocol import Advance, Claimed, Finish, JobStore
 from cronkit.testing.store_suite.fixtures import StoreFixtures
@@ -88,9 +89,11 @@ class StoreMachine(RuleBasedStateMachine):
         row = self.store.load(NAMESPACE, job_id)
         assert (row is not None) == (job_id in self.model.jobs)
         if row is not None:
-            assert self.store.remove(row, now=self.scene.now)
-            assert not self.store.save(row)
+            removed = self.store.remove(row, now=self.scene.now)
+            assert removed is not None
+            assert self.store.save(row) is None
             self.model.remove(job_id)
+            self._compare_ended(removed.ended)
 
     @rule(job_id=JOB_IDS)
     def load(self, job_id: str) -> None:
@@ -107,7 +110,7 @@ class StoreMachine(RuleBasedStateMachine):
         current = self.store.load(NAMESPACE, row.key.id)
         is_current = current is not None and (current.key, current.revision) == (row.key, row.revision)
         row.spec = replace(row.spec, executor=executor)
-        assert self.store.save(row) == is_current
+        assert (self.store.save(row) is not None) == is_current
         if is_current:
             self.model.jobs[row.key.id].executor = executor
 
@@ -122,7 +125,9 @@ class StoreMachine(RuleBasedStateMachine):
         advances = [self._advance(job, status, several, again) for job in offered]
         # Before the store has them: it may write another id into a refusal that extends a record.
         expected = [self.model.advance(each.key.id, each.next_at, each.births) for each in advances]
-        assert len(self.scene.claim_due(*advances)) == sum(expected)
+        claim = self.scene.apply(*advances)
+        assert len(claim.born) == sum(expected)
+        self._compare_ended(claim.ended)
         self.advances += advances
 
     def _advance(self, job: PlanRow, status: RunStatus, several: int, again: bool) -> Advance:
@@ -153,7 +158,8 @@ class StoreMachine(RuleBasedStateMachine):
             self.model.bear(self.model.jobs[job_id], click)
         enqueued = self.store.enqueue(click)
         assert enqueued is not None
-        assert enqueued.id == (known or click.id)
+        assert enqueued.run.id == (known or click.id)
+        self._compare_ended(enqueued.ended)
 
     # -- runs ---------------------------------------------------------------------------------------------------------
 
@@ -181,7 +187,7 @@ class StoreMachine(RuleBasedStateMachine):
         number, claimed = pick % len(self.claims), self.claims[pick % len(self.claims)]
         finish = Finish(claimed.run.id, claimed.fence, status, self.scene.now, occupied=occupied)
         for _ in range(1 + repeat):
-            assert self.store.finish([finish]) == [self.model.finish(finish, number)]
+            self._finish(finish, number)
 
     @precondition(lambda self: self.claims)
     @rule(pick=PICKS, wait=st.sampled_from([NOW, NOW, HOUR]), counted=st.booleans(), repeat=st.booleans())
@@ -197,7 +203,13 @@ class StoreMachine(RuleBasedStateMachine):
             counted=counted,
         )
         for _ in range(1 + repeat):
-            assert self.store.finish([finish]) == [self.model.finish(finish, number)]
+            self._finish(finish, number)
+
+    def _finish(self, finish: Finish, number: int) -> None:
+        (written,) = self.store.finish([finish])
+        assert (written and written.status) == self.model.finish(finish, number)
+        assert written is None or written is finish or written.reason == self.model.runs[finish.run_id].reason
+        self.model.take_ended()
 
     @precondition(lambda self: self.claims)
     @rule(pick=PICKS, fraction=st.sampled_from([0.25, 0.5]))
@@ -214,8 +226,10 @@ class StoreMachine(RuleBasedStateMachine):
     def cancel(self, pick: int) -> None:
         """Somebody wants a run cancelled."""
         run = list(self.model.runs.values())[pick % len(self.model.runs)]
-        status = self.store.request_cancel(run.id, "asked", self.scene.now)
-        assert status is self.model.cancel(run, "asked")
+        answer = self.store.request_cancel(run.id, "asked", self.scene.now)
+        assert answer is not None
+        assert answer.status is self.model.cancel(run, "asked")
+        self._compare_ended(answer.ended)
 
     @precondition(lambda self: self.model.runs)
     @rule(pick=PICKS)
@@ -239,6 +253,14 @@ class StoreMachine(RuleBasedStateMachine):
         self.scene.now += HOUR
         self.plan(4, RunStatus.QUEUED, 1, False)
         self.claim(node, 2, 2)
+
+    def _compare_ended(self, ended: Sequence[RunRow]) -> None:
+        """What a verb says that it has ended is what has ended, as it is on record."""
+        assert Counter(run.id for run in ended) == Counter(self.model.take_ended())
+        for run in ended:
+            known = self.model.runs[run.id]
+            assert (run.status, run.reason, run.attempt) == (known.status, known.reason, known.attempt)
+            assert run.finished_at is not None
 
     # -- nodes and time -----------------------------------------------------------------------------------------------
 
@@ -268,7 +290,9 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def reap(self) -> None:
         """A node takes back what lost nodes held."""
-        assert {run.id for run in self.store.reap(self.scene.now)} == self.model.reap(self.scene.now)
+        taken = self.store.reap(self.scene.now)
+        assert {run.id for run in taken} == self.model.reap(self.scene.now)
+        self._compare_ended([run for run in taken if not run.status.is_open])
 
     @rule()
     def lose(self) -> None:

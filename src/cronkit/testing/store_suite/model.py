@@ -61,6 +61,8 @@ class StoreModel:
         self.runs: dict[str, ModelRun] = {}
         self.keys: dict[OccurrenceKey, str] = {}
         self.leases: dict[str, datetime] = {}
+        self._ended: list[str] = []
+        self._recorded: set[str] = set()
 
     def job_of(self, run: ModelRun) -> ModelJob | None:
         """The run's job, unless it was removed."""
@@ -122,7 +124,11 @@ class StoreModel:
         if last is not None and self._is_alike(last, run):
             last.count += run.count
             last.until = run.until
+            if last.id not in self._recorded:
+                self._ended.append(last.id)
             return
+        self._ended.append(run.id)
+        self._recorded.add(run.id)
         self.runs[run.id], self.keys[key] = run, run.id
         job.last_refusal = run.id
 
@@ -155,11 +161,11 @@ class StoreModel:
         run = self.runs[run_id]
         return run.status is RunStatus.RUNNING and run.claim == claim
 
-    def finish(self, finish: Finish, claim: int) -> bool:
-        """The holder of a claim says how its attempt ended."""
+    def finish(self, finish: Finish, claim: int) -> RunStatus | None:
+        """The holder of a claim says how its attempt ended; return what is written, None if that is refused."""
         run = self.runs[finish.run_id]
         if not self.holds(run.id, claim):
-            return run.claim == claim and run.status is finish.status
+            return run.status if run.claim == claim and run.status is finish.status else None
         run.excused += not finish.counted
         if finish.retry_at is None:
             run.occupied = finish.occupied
@@ -170,16 +176,24 @@ class StoreModel:
             self.end(run, RunStatus.CANCELLED, run.reason)
         else:
             run.status, run.due_at, run.reason = RunStatus.RETRYING, finish.retry_at, finish.reason
-        return True
+        return run.status
 
     def end(self, run: ModelRun, status: RunStatus, reason: str | None) -> None:
         """A run comes to its end."""
         run.status, run.reason = status, reason
+        self._ended.append(run.id)
         job = self.job_of(run)
         if job is not None:
             job.counters[status] += 1
         if not run.occupied:
             self.leave(run)
+
+    def take_ended(self) -> list[str]:
+        """The runs that have ended since this was last asked; an older record again, for each birth that it stands for
+        besides."""
+        ended, self._ended = self._ended, []
+        self._recorded.clear()
+        return ended
 
     def leave(self, run: ModelRun) -> None:
         """A run is in nobody's way any more."""

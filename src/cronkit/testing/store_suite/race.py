@@ -87,7 +87,7 @@ class RaceSuite(StoreFixtures):
 
         def enqueue_all(store: JobStore) -> list[str]:
             clicks = [scene.click(row, f"click-{token}") for token in range(20)]
-            return [run.id for run in map(store.enqueue, clicks) if run is not None]
+            return [answer.run.id for answer in map(store.enqueue, clicks) if answer is not None]
 
         first, *others = self.at_once(enqueue_all, connect)
         assert all(other == first for other in others)
@@ -104,7 +104,7 @@ class RaceSuite(StoreFixtures):
                 row = store.load(NAMESPACE, "job")
                 assert row is not None
                 row.spec = replace(row.spec, metadata={"count": row.spec.metadata.get("count", 0) + 1})
-                done += store.save(row)
+                done += store.save(row) is not None
 
         self.at_once(count_to_ten, connect)
         assert scene.load().spec.metadata == {"count": 10 * NODES}
@@ -116,7 +116,7 @@ class RaceSuite(StoreFixtures):
         claimed = scene.start()
         finish = Finish(claimed.run.id, claimed.fence, RunStatus.SUCCEEDED, NOON)
 
-        assert self.at_once(lambda store: store.finish([finish]), connect) == [[True]] * NODES
+        assert self.at_once(lambda store: store.finish([finish]), connect) == [[finish]] * NODES
         assert scene.load().counters == {RunStatus.SUCCEEDED: 1}
 
     def test_of_four_who_reap_one_node_a_single_one_takes_its_runs(

@@ -11,7 +11,7 @@ from cronkit.jobs.policies import LIBRARY_DEFAULTS, read_policies
 from cronkit.jobs.run import Run, RunRow
 from cronkit.jobs.status import RunStatus
 from cronkit.schedules import Every
-from cronkit.stores.protocol import Advance, Claimed, Finish, JobFilter, JobStore, Reach
+from cronkit.stores.protocol import Advance, Claim, Claimed, Finish, JobFilter, JobStore, Reach
 
 NAMESPACE = "suite"
 NOON = datetime(2026, 3, 27, 12, tzinfo=UTC)
@@ -95,9 +95,13 @@ class Scene:
         born = [self.birth(job, job.next_at)] if births is None else births
         return Advance(job, job.next_at, job.next_at + HOUR, job.next_at + HOUR, born)
 
+    def apply(self, *advances: Advance) -> Claim:
+        """Apply advances now, and claim nothing."""
+        return self.store.claim(advances, self.now, "node", {}, REACH)
+
     def claim_due(self, *advances: Advance) -> list[RunRow]:
-        """Apply advances now."""
-        return self.store.claim(advances, self.now, "node", {}, REACH).born
+        """Apply advances now; return the runs that are born."""
+        return self.apply(*advances).born
 
     def come_due(self, job_id: str = "job", **refused: Any) -> Run:
         """The job's next occurrence comes due and is born; ``refused`` as for ``birth``."""
@@ -111,9 +115,9 @@ class Scene:
 
     def trigger(self, job_id: str = "job", token: str | None = None) -> Run:
         """A run outside the schedule is enqueued."""
-        run = self.store.enqueue(self.click(self.load(job_id), token))
-        assert run is not None
-        return self.run(run.id)
+        enqueued = self.store.enqueue(self.click(self.load(job_id), token))
+        assert enqueued is not None
+        return self.run(enqueued.run.id)
 
     def claim(self, node: str = "node", free: Mapping[str, int] = FREE, reach: Reach = REACH) -> list[Claimed]:
         """A node, whose lease begins anew, claims what it can now."""
@@ -132,8 +136,17 @@ class Scene:
         return claimed[0]
 
     def finish(self, claimed: Claimed, status: RunStatus = RunStatus.SUCCEEDED, **details: Any) -> bool:
-        """Write how a claimed attempt ended; details as for ``Finish``."""
+        """Write how a claimed attempt ended; details as for ``Finish``. False if that is refused."""
+        return self.write_end(claimed, status, **details) is not None
+
+    def write_end(self, claimed: Claimed, status: RunStatus, **details: Any) -> Finish | None:
+        """As ``finish``; return what was written."""
         return self.store.finish([Finish(claimed.run.id, claimed.fence, status, self.now, **details)])[0]
+
+    def cancel(self, run_id: str, reason: str = "not needed") -> RunStatus | None:
+        """Somebody wants a run cancelled; return where it stands then."""
+        answer = self.store.request_cancel(run_id, reason, self.now)
+        return None if answer is None else answer.status
 
     def retry(self, claimed: Claimed, at: datetime, **details: Any) -> bool:
         """Write that a claimed attempt is to be followed by another one."""
