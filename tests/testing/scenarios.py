@@ -2,21 +2,23 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
-from cronkit import At, Fail, Job, Missed, Retry, RetryLater, RunContext, Schedule, Scheduler, Skip
+from cronkit import At, Fail, Job, Missed, Retry, RetryLater, Run, RunContext, RunStatus, Schedule, Scheduler, Skip
 from cronkit.errors import CronkitError
 from cronkit.events import (
     RunAbandoned,
     RunCancelled,
+    RunCoalesced,
     RunEvent,
     RunFailed,
     RunHeld,
+    RunMissed,
     RunRetrying,
     RunSkipped,
     RunStarted,
@@ -27,6 +29,16 @@ from cronkit.testing import Simulation, simulate
 from tests.testing.books import Books
 
 ENDS = (RunSucceeded, RunFailed, RunTimedOut, RunCancelled, RunRetrying, RunSkipped, RunAbandoned, RunHeld)
+_RUN_ENDS: dict[type[RunEvent], RunStatus] = {
+    RunSucceeded: RunStatus.SUCCEEDED,
+    RunFailed: RunStatus.FAILED,
+    RunTimedOut: RunStatus.TIMED_OUT,
+    RunCancelled: RunStatus.CANCELLED,
+    RunSkipped: RunStatus.SKIPPED,
+    RunMissed: RunStatus.MISSED,
+    RunCoalesced: RunStatus.COALESCED,
+    RunAbandoned: RunStatus.ABANDONED,
+}
 IDS = ("a", "b", "c")
 
 STARTS = ["2026-01-15T11:59:30", "2026-03-29T00:30", "2026-10-25T00:30", "2027-12-31T23:30"]
@@ -113,6 +125,7 @@ steps = st.one_of(
     st.tuples(st.just("remove"), ids),
     st.tuples(st.just("add"), ids),
     st.tuples(st.just("cancel"), ids),
+    st.tuples(st.just("release"), ids),
 )
 
 
@@ -183,6 +196,7 @@ class Play:
         ) as sim:
             books = Books(self.scheduler, sim)
             watch = _OverlapWatch(self.scheduler, self.scenario)
+            ends = _EndsWatch(self.scheduler)
             for job in self.scheduler.jobs():
                 books.open_life(job)
             for name, *arguments in self.scenario.steps:
@@ -193,6 +207,7 @@ class Play:
             sim.run_pending()
             books.audit()
             assert not watch.faults, watch.faults
+            ends.audit(sim.runs())
             assert self.scheduler.health().events_dropped == 0
             return [tuple(getattr(run, field) for field in type(run).__slots__) for run in sim.runs()]
 
@@ -227,6 +242,9 @@ class Play:
             for run in sim.runs(job_id):
                 if run.status.is_open:
                     self.scheduler.cancel(run.id)
+        elif name == "release":
+            for run in sim.runs(job_id, status="held"):
+                self.scheduler.release(run.id)
 
     def _change(self, before: Job, options: dict[str, Any], books: Books) -> None:
         was_spent = books.is_spent(before)
@@ -273,6 +291,30 @@ class _OverlapWatch:
 
     def crash(self) -> None:
         self._active.clear()
+
+
+class _EndsWatch:
+    """Hears of the end of every occurrence, once, and of nothing about a run after its end."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._told: dict[str, list[RunEvent]] = {}
+        scheduler.on(RunEvent)(self._hear)
+
+    def _hear(self, event: RunEvent) -> None:
+        self._told.setdefault(event.run_id, []).append(event)
+
+    def audit(self, runs: Iterable[Run]) -> None:
+        """Compare what was told with the ledger."""
+        ledger = {run.id: run for run in runs}
+        assert self._told.keys() <= ledger.keys()
+        for run in ledger.values():
+            events = self._told.get(run.id, [])
+            ends = [event for event in events if _RUN_ENDS.get(type(event)) is run.status]
+            strangers = [event for event in events if type(event) in _RUN_ENDS and event not in ends]
+            assert not strangers, f"{run} ended otherwise, by what is told: {strangers}"
+            told = sum(getattr(event, "count", 1) for event in ends)
+            assert told == (0 if run.status.is_open else run.count), f"{run}: its end is told of {told} times"
+            assert events[len(events) - len(ends) :] == ends, f"{run}: more is told after its end: {events}"
 
 
 def _outcomes(outcomes: list[str]) -> Callable[[RunContext], BaseException | None]:

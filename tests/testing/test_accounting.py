@@ -1,4 +1,4 @@
-"""Promise P2: whatever happens, every occurrence of every job is in the ledger exactly once."""
+"""Promise P2: whatever happens, every occurrence of every job is in the ledger, and its end told, exactly once."""
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +9,7 @@ from tests.testing.scenarios import Play, Scenario, scenarios
 @pytest.mark.timeout(240)
 @settings(max_examples=1000)
 @given(scenarios())
-def test_every_occurrence_is_in_the_ledger_exactly_once(scenario: Scenario) -> None:
+def test_every_occurrence_is_in_the_ledger_and_its_end_told_exactly_once(scenario: Scenario) -> None:
     Play(scenario).run()
 
 

@@ -255,8 +255,10 @@ class Deployment:
             return False
         before = row.spec
         births = changes.declare(row, finding.spec, finding.fingerprint, now, self._by, self._parts.new_id)
-        if not self._parts.store.save(row, births):
+        written = self._parts.store.save(row, births)
+        if written is None:
             return False
+        self._writer.tell_ends(written.ended, now)
         changed = differences(before, row.spec)
         if changed:
             self._writer.tell(JobUpdated, row.key, now, changed=changed)
@@ -285,7 +287,8 @@ class Deployment:
         store, now = self._parts.store, self._parts.clock.now()
         while (row := store.load(self._parts.namespace, job_id)) is not None:
             if last_action(store, row.key) == PRUNED:
-                if store.remove(row, changes.due_at_removal(row, now, self._parts.new_id), now):
+                if written := store.remove(row, changes.due_at_removal(row, now, self._parts.new_id), now):
+                    self._writer.tell_ends(written.ended, now)
                     self._writer.tell(JobRemoved, row.key, now)
                     return True
             else:

@@ -1,4 +1,5 @@
-"""Writes jobs: each change is load, decide and save, and again if somebody else was faster; then it is announced."""
+"""Writes jobs: each change is load, decide and save, and again if somebody else was faster; then it is announced, and
+so is what it ended."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -6,6 +7,7 @@ from datetime import datetime
 from itertools import islice
 
 from cronkit.engine import changes
+from cronkit.engine.announcer import ends
 from cronkit.errors import ConfigurationError, JobExistsError, JobNotFoundError, UnreadableError
 from cronkit.events import JobAdded, JobEvent, JobPaused, JobRemoved, JobResumed, JobUpdated
 from cronkit.jobs.job import Job, JobRow, JobSpec
@@ -109,8 +111,9 @@ class JobWriter:
                 return before
             if row.spec.schedule != before.schedule and _has_ended(row):
                 raise _never(row, now)
-            if self._parts.store.save(row, births):
+            if written := self._parts.store.save(row, births):
                 break
+        self.tell_ends(written.ended, now)
         self.tell(JobUpdated, row.key, now, changed=changed)
         return row.snapshot()
 
@@ -140,7 +143,8 @@ class JobWriter:
             if not row.overrides and row.unreadable is None:
                 return before
             births = changes.reset(row, spec, fingerprint_of(spec), now, by, self._parts.new_id)
-            if self._parts.store.save(row, births):
+            if written := self._parts.store.save(row, births):
+                self.tell_ends(written.ended, now)
                 self.tell(JobUpdated, row.key, now, changed=differences(before.spec, row.spec))
                 return row.snapshot()
 
@@ -167,14 +171,20 @@ class JobWriter:
         """Take a job away; raises JobNotFoundError if there is no such job."""
         while True:
             row, now = self.load(job_id), self._parts.clock.now()
-            if self._parts.store.remove(row, changes.remove(row, now, by, self._parts.new_id), now):
+            if written := self._parts.store.remove(row, changes.remove(row, now, by, self._parts.new_id), now):
                 break
+        self.tell_ends(written.ended, now)
         self.tell(JobRemoved, row.key, now)
 
     def tell(self, kind: type[JobEvent], key: JobKey, at: datetime, **details: object) -> None:
         """Publish an event about a job, if anybody listens."""
         if self._parts.bus.wants(kind):
             self._parts.bus.publish(kind(at=at, namespace=key.namespace, job_id=key.id, **details))
+
+    def tell_ends(self, runs: list[RunRow], at: datetime) -> None:
+        """Publish what a verb, at ``at``, has made of runs, if anybody listens."""
+        bus = self._parts.bus
+        bus.publish_all([*ends(runs, at, bus)])
 
     def _readable(self, job_id: str) -> JobRow:
         """A copy of the row of a job that may be changed: what is written back would be the end of what is unread."""
@@ -224,8 +234,9 @@ class JobWriter:
 
     def _change(self, job_id: str, decide: Decide) -> JobRow:
         while True:
-            row = self._readable(job_id)
-            if self._parts.store.save(row, decide(row, self._parts.clock.now())):
+            row, now = self._readable(job_id), self._parts.clock.now()
+            if written := self._parts.store.save(row, decide(row, now)):
+                self.tell_ends(written.ended, now)
                 return row
 
 

@@ -429,6 +429,7 @@ class Scheduler:
         kept = self._parts.store.enqueue(run)
         if kept is None:
             raise self._writer.not_found(job_id)
+        self._writer.tell_ends(kept.ended, now)
         return RunHandle(kept.run.id, self._parts.waiters)
 
     def run_handle(self, run_id: str) -> RunHandle:
@@ -450,6 +451,7 @@ class Scheduler:
         answer = self._parts.store.request_cancel(run_id, reason, now) if is_here else None
         if answer is None:
             raise self._no_run(run_id)
+        self._writer.tell_ends(answer.ended, now)
         return answer.status
 
     def release(self, run_id: str) -> RunStatus:
