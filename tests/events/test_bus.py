@@ -91,6 +91,17 @@ def test_a_listener_for_a_class_hears_the_classes_below_it(bus: EventBus) -> Non
     assert events == [STARTED, numbered(0)]
 
 
+def test_what_is_published_behind_comes_after_what_was_written_before_it(bus: EventBus, heard: list[Event]) -> None:
+    bus.is_behind = True
+    bus.publish_behind([numbered(2), numbered(3)])
+    bus.publish(numbered(1))
+    bus.catch_up()
+    bus.publish_behind([numbered(4)])
+    bus.drain(PATIENTLY)
+
+    assert numbers(heard) == [1, 2, 3, 4]
+
+
 def test_a_listener_may_name_several_classes_and_hears_each_event_once(bus: EventBus) -> None:
     events: list[Event] = []
     bus.on(SchedulerStarted, SchedulerEvent, StoreRecovered)(events.append)

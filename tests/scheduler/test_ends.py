@@ -1,11 +1,13 @@
 """Every end of an occurrence is told, once, by the scheduler whose verb has caused it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from cronkit import Manual, Retry, Scheduler, events
 from cronkit.events import RunCancelled, RunCoalesced, RunEvent, RunMissed, RunSkipped
+from cronkit.stores.protocol import Finish
 from cronkit.testing import simulate
 from tests.scheduler.homes import Declare, Home
 
@@ -180,3 +182,28 @@ def test_a_held_run_that_is_cancelled_is_told() -> None:
         scheduler.cancel(sim.runs("beat")[0].id)
 
     assert [type(event).__name__ for event in heard] == ["RunStarted", "RunHeld", "RunCancelled"]
+
+
+def test_an_end_that_a_verb_causes_is_told_after_what_the_engine_has_written_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scheduler = Scheduler()
+    scheduler.job("1h", id="beat", retry=Retry(attempts=3, delay="1m"))(work)
+    busy = {"beat": lambda run: OSError("busy")}
+    with simulate(scheduler, "2027-01-01T00:30Z", failures=busy) as sim:
+        store = scheduler._parts.store
+        finish = store.finish
+
+        def finish_and_be_cancelled(finishes: Sequence[Finish]) -> list[Finish | None]:
+            """Somebody cancels what waits for its retry before the engine has told of that."""
+            written = finish(finishes)
+            for each in finishes:
+                scheduler.cancel(each.run_id)
+            return written
+
+        monkeypatch.setattr(store, "finish", finish_and_be_cancelled)
+        heard: list[Any] = []
+        scheduler.on(events.RunEvent)(heard.append)
+        sim.advance("35m")
+
+    assert [type(event).__name__ for event in heard] == ["RunStarted", "RunRetrying", "RunCancelled"]

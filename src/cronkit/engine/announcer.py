@@ -1,4 +1,5 @@
-"""Tells the event bus what the engine did; builds no event that nobody listens for."""
+"""Tells the event bus what the engine did, and makes the events of what public verbs have ended; none that nobody
+listens for."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -38,8 +39,6 @@ _FINISHED: dict[RunStatus, type[RunEvent]] = {
     RunStatus.SKIPPED: RunSkipped,
     RunStatus.RETRYING: RunRetrying,
 }
-
-
 _ENDED: dict[RunStatus, type[RunEvent]] = {
     RunStatus.SKIPPED: RunSkipped,
     RunStatus.MISSED: RunMissed,
@@ -61,6 +60,10 @@ class Announcer:
         self._events: list[Event] = []
         self._started: list[Attempt] = []
 
+    def begin(self) -> None:
+        """The engine is about to write: what others write after it is told after the next ``flush``."""
+        self._bus.is_behind = True
+
     def flush(self) -> None:
         """Publish what was announced since the last time: once a step, as each publishing may wake a thread."""
         if self._started:
@@ -68,6 +71,7 @@ class Announcer:
         if self._events:
             events, self._events = self._events, []
             self._bus.publish_all(events)
+        self._bus.catch_up()
 
     def announce(self, event: Event) -> None:
         """Pass an event on."""

@@ -168,6 +168,7 @@ class Engine:
     def work(self, now: datetime) -> datetime | None:
         """The step without telling of it."""
         self.has_started = False
+        self._announcer.begin()
         ended = len(self._inbox)  # what these runs had to say before they ended is told before their end
         if self._progress:
             self._tell_progress()

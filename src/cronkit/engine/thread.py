@@ -143,6 +143,7 @@ class EngineThread:
             while not (self._is_stopping and self._is_drained()):
                 self._turn()
         finally:
+            self._bus.catch_up()  # whatever the last step has left
             self._left = len(self._engine.left)
             self._bus.publish(SchedulerStopped(at=self._clock.now(), left_running=self._left))
 

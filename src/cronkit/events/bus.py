@@ -51,11 +51,15 @@ class EventBus:
     them all, and one ``EventsDropped`` says how many as soon as there is room.
 
     A listener that raises is logged and reported by ``ListenerFailed``; it harms nobody else.
+
+    The engine writes first and tells later: it sets ``is_behind`` before it writes, and calls ``catch_up`` when it has
+    told. What others have to tell of its runs meanwhile, by ``publish_behind``, comes after that.
     """
 
     def __init__(self, capacity: int = 10_000, *, inline: bool = False) -> None:
         self.run_coroutine: RunCoroutine | None = None
         self.inline = inline
+        self.is_behind = False
         self.dropped = 0
         self._capacity = capacity
         self._subscriptions: tuple[Subscription, ...] = ()
@@ -63,6 +67,7 @@ class EventBus:
         self._lock = threading.Lock()
         self._queue: deque[Event | threading.Event] = deque()
         self._untold: EventsDropped | None = None
+        self._later: deque[Event] = deque()
         self._alarm = Alarm()
         self._thread: threading.Thread | None = None
         self._has_no_thread = False
@@ -136,6 +141,26 @@ class EventBus:
                 self._rouse()
         if self.inline:
             self._deliver_inline()
+
+    def publish_behind(self, events: Sequence[Event]) -> None:
+        """Bring events to their listeners after all that was written before what they tell of; from any thread."""
+        self._later.extend(events)  # before it looks, as the engine looks after it has said that it is behind no more
+        if not self.is_behind:
+            self._publish_later()
+
+    def catch_up(self) -> None:
+        """All that was written has been told: bring what has waited for that."""
+        self.is_behind = False
+        if self._later:
+            self._publish_later()
+
+    def _publish_later(self) -> None:
+        while self._later:
+            try:
+                event = self._later.popleft()
+            except IndexError:  # another thread was faster
+                break
+            self.publish(event)
 
     def drain(self, timeout: timedelta) -> bool:
         """Wait until every event published so far has been dealt with; False if that takes longer than ``timeout``.
@@ -293,7 +318,9 @@ def _leave_to_parent() -> None:
         bus._thread = None
         bus._lock = threading.Lock()
         bus._queue.clear()
+        bus._later.clear()
         bus._untold = None
+        bus.is_behind = False
 
 
 if hasattr(os, "register_at_fork"):

@@ -184,7 +184,7 @@ class JobWriter:
     def tell_ends(self, runs: list[RunRow], at: datetime) -> None:
         """Publish what a verb, at ``at``, has made of runs, if anybody listens."""
         bus = self._parts.bus
-        bus.publish_all([*ends(runs, at, bus)])
+        bus.publish_behind([*ends(runs, at, bus)])
 
     def _readable(self, job_id: str) -> JobRow:
         """A copy of the row of a job that may be changed: what is written back would be the end of what is unread."""
