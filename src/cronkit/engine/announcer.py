@@ -171,6 +171,7 @@ def _log_failure(attempt: Attempt, finish: Finish) -> None:
         error.type,
         error.message,
         error.traceback or "",
+        extra={"run_id": attempt.run.id, "job_id": attempt.job.id},
     )
 
 
