@@ -1,6 +1,6 @@
 """Every: elapsed time, aligned to the epoch or to an anchor (rules I3 and I4)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -76,6 +76,12 @@ def test_the_limits_of_datetime_give_none() -> None:
 
 def test_a_year_of_seconds_is_counted_without_walking() -> None:
     assert Every("1s").count(at("0001-01-02T00:00+00:00"), at("9999-12-30T00:00+00:00")) == 3_652_056 * 86_400
+
+
+def test_an_edge_that_utc_has_no_year_for_is_described_as_it_was_given() -> None:
+    east, west = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
+    every = Every("1h", start=datetime(1, 1, 1, tzinfo=east), end=datetime(9999, 12, 31, 23, tzinfo=west))
+    assert every.describe() == "Every hour, from 0001-01-01 00:00:00+14:00, before 9999-12-31 23:00:00-12:00"
 
 
 @pytest.mark.parametrize("period", ["0s", "-1s", 5, None, "", "1:30", timedelta(0), timedelta(days=-1), b"5m", "now"])

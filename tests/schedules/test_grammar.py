@@ -222,6 +222,11 @@ def test_h_in_a_day_field_runs_in_every_month() -> None:
     assert all(Cron("0 0 H * *", seed=f"job-{number}").count(*YEAR) == 12 for number in range(60))
 
 
+def test_h_picks_a_year_as_well() -> None:
+    years = {Cron("0 0 0 1 1 * H(2025-2030)", seed=f"job-{n}").next(datetime(2024, 6, 1)) for n in range(60)}
+    assert years == {datetime(year, 1, 1) for year in range(2025, 2031)}
+
+
 def test_h_spreads_its_fields_apart() -> None:
     pairs = {
         (found.minute, found.hour)

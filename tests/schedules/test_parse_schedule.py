@@ -1,6 +1,7 @@
 """parse_schedule: every spelling of a schedule as one text."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -92,6 +93,26 @@ def test_what_is_parsed_reads_back_from_its_text(text: str) -> None:
 def test_what_is_no_schedule_is_refused(text: str) -> None:
     with pytest.raises(ScheduleError):
         parse_schedule(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["0 0 15W JAN MON", "0 0 L JAN 5L", "0 0 1W JAN FRIL", "0 9 LW JAN 1L", "0 0 0 LW JAN FRIL", "0 h 1 jan 5l"]
+)
+def test_a_cron_without_a_star_is_no_duration(text: str) -> None:
+    assert parse_schedule(text, seed="job") == Cron(text, seed="job")
+
+
+@pytest.mark.parametrize("text", ["1 week 2 days 3 hours", "1 h 30 m 5 s"])
+def test_a_duration_of_many_words_is_no_cron(text: str) -> None:
+    assert parse_schedule(text) == Every(text)
+
+
+@pytest.mark.parametrize("text", ["5m", "now", "2027-01-01T09:00+01:00", "0 9 * * *", "@daily"])
+@pytest.mark.parametrize("option", [{"tz": "Nope/Zone"}, {"tz": 7}, {"dialect": "x"}, {"dst": "x"}, {"seed": 7}])
+def test_an_option_that_cannot_be_is_refused_whatever_the_text(text: str, option: dict[str, Any]) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        parse_schedule(text, **option)
+    assert caught.value.field == next(iter(option))
 
 
 @pytest.mark.parametrize(("text", "remedy"), [("5", "5s|5m|unit"), ("1:30", "1h30m"), ("2027-01-01", "T00:00")])

@@ -14,7 +14,7 @@ from cronkit.schedules.wallclock import Policy
 from cronkit.schedules.zoned import ALWAYS, NOTHING_ASKED, ZonedSchedule, read_window
 from cronkit.schedules.zones import resolve_zone, same_zone, zone_key, zone_name
 
-__all__ = ["Cron"]
+__all__ = ["Cron", "check_options"]
 
 _DST = ("vixie", "literal", "once")
 _POLICIES = {
@@ -60,7 +60,7 @@ class Cron(ZonedSchedule):
         if unknown:
             raise _no_parameter(next(iter(unknown)))
         if dialect != "default" or dst != "vixie" or (seed is not None and type(seed) is not str):
-            dialect, dst, seed = _read_options(dialect, dst, seed)
+            dialect, dst, seed = check_options(dialect, dst, seed)
         self._text, prefix, self._readings, interval_like = read_expression(text, DIALECTS[dialect], seed)
         self._dialect = dialect
         self._dst = dst
@@ -168,7 +168,7 @@ def _prefix_zone(name: str, zone: tzinfo | None, text: str) -> tzinfo:
     raise ScheduleError(problem, field="tz", text=text, column=text.index("=") + 2, hint=hint)
 
 
-def _read_options(dialect: object, dst: object, seed: object) -> tuple[str, str, str | None]:
+def check_options(dialect: object, dst: object, seed: object) -> tuple[str, str, str | None]:
     """The three as plain str, or ScheduleError."""
     if seed is not None and not isinstance(seed, str):
         raise ScheduleError(f"{type(seed).__name__} is no seed", field="seed", hint="give a str")

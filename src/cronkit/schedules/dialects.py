@@ -32,11 +32,10 @@ class Dialect:
     ``kinds`` are its fields in the order second, minute, hour, day-of-month, month, day-of-week, year. ``layouts``
     says for each number of fields where those seven stand in the text; -2 and -1 mean that the year or second is
     absent, and ``arrange`` takes them from there. ``question`` says whether ``?`` is "taken", "refused" or wanted
-    "once"; ``plus`` whether ``+FRI`` is taken; ``starred`` are the beginnings of time fields that count as starred
-    (rule 7).
+    "once"; ``plus`` whether ``+FRI`` is taken; ``stars_zero`` whether ``0/n`` in a time field is starred (rule 7).
     """
 
-    __slots__ = ("aliases", "arrange", "kinds", "layouts", "name", "plain", "plus", "question", "shape", "starred")
+    __slots__ = ("aliases", "arrange", "kinds", "layouts", "name", "plain", "plus", "question", "shape", "stars_zero")
 
     def __init__(
         self,
@@ -48,7 +47,7 @@ class Dialect:
         question: str = "taken",
         plus: bool = True,
         aliases: dict[str, str] = _ALIASES,
-        starred: tuple[str, ...] = ("*", "H/"),
+        stars_zero: bool = False,
     ) -> None:
         self.name = name
         self.kinds = kinds
@@ -59,7 +58,7 @@ class Dialect:
         self.question = question
         self.plus = plus
         self.aliases = aliases
-        self.starred = starred
+        self.stars_zero = stars_zero
 
 
 _SECOND_KIND = FieldKind("second", 0, 59, hashed=(0, 59))
@@ -68,7 +67,7 @@ _HOUR_KIND = FieldKind("hour", 0, 23, hashed=(0, 23))
 _DAY_KIND = FieldKind("day-of-month", 1, 31, hashed=(1, 28), specials="day")
 _MONTH_KIND = FieldKind("month", 1, 12, names=_MONTHS, hashed=(1, 12))
 _WEEKDAY_KIND = FieldKind("day-of-week", 0, 7, top=6, names=_WEEKDAYS, hashed=(0, 6), specials="weekday", sunday=0)
-_YEAR_KIND = FieldKind("year", 1970, 9999, wraps=False)
+_YEAR_KIND = FieldKind("year", 1970, 9999, wraps=False, hashed=(1970, 2099))
 
 _STANDARD = (_SECOND_KIND, _MINUTE_KIND, _HOUR_KIND, _DAY_KIND, _MONTH_KIND, _WEEKDAY_KIND, _YEAR_KIND)
 _VIXIE = (
@@ -109,7 +108,7 @@ DIALECTS: dict[str, Dialect] = {
             "6 (second minute hour day-of-month month day-of-week) or 7 (year last)",
             question="once",
             aliases={},
-            starred=("*", "H/", "0/"),
+            stars_zero=True,
         ),
         Dialect(
             "croniter",

@@ -25,6 +25,8 @@ _SPELLINGS = {
     **{f"{name}s": unit for unit, name in _NAMES.items()},
     **{"hr": "h", "hrs": "h", "min": "m", "mins": "m", "sec": "s", "secs": "s"},
 }
+UNIT_NAMES = frozenset(_SPELLINGS)
+"""Every way to write a unit, in lower case."""
 _ISO_DATE, _ISO_TIME = {"W": "w", "D": "d"}, {"H": "h", "M": "m", "S": "s"}
 _HINT = 'write it with units, as in "30s", "1h30m" or "PT5M"'
 _MONTHS_HINT = "months and years have no fixed length: use CalendarInterval(months=1, ...)"
@@ -106,7 +108,9 @@ def _read_text(value: object) -> timedelta:
     try:
         return timedelta(microseconds=total)
     except OverflowError:
-        raise ScheduleError("the duration is too long", field="duration", text=text, column=1) from None
+        raise ScheduleError(
+            "the duration is too long", field="duration", text=text, column=1, hint="write at most 999999999d"
+        ) from None
 
 
 def _read_units(text: str) -> int:

@@ -99,7 +99,7 @@ class Every(Value, Schedule):
         words = f"Every {describe_duration(self.period)}"
         for joint, moment in (("from", self.start), ("before", self.end), ("in step with", self.anchor)):
             if moment is not None:
-                words += f", {joint} {moment_text(from_micros(micros(moment)))} UTC"
+                words += f", {joint} {_edge_text(moment)}"
         return words
 
     def lint(self, after: datetime | None = None) -> tuple[Finding, ...]:
@@ -185,6 +185,12 @@ def _read_words(text: str) -> timedelta:
 
 def _read_edge(value: object, field: str) -> datetime | None:
     return None if value is None else require_aware(read_moment(value, field), field)
+
+
+def _edge_text(moment: datetime) -> str:
+    """An edge in UTC, or as it was given where UTC has no such year."""
+    value = micros(moment)
+    return f"{moment_text(from_micros(value))} UTC" if _MIN <= value < _MAX else moment.isoformat(sep=" ")
 
 
 def _instant(moment: datetime | None, field: str) -> int:

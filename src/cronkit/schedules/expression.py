@@ -19,6 +19,7 @@ _DAY, _WEEKDAY, _YEAR = 3, 5, 6
 _FIVE = 5
 """How many fields a crontab has."""
 _ZONE_PREFIXES = ("CRON_TZ=", "TZ=")
+_STARRED = ("*", "H/")
 
 
 Seven = tuple[str, ...]
@@ -64,7 +65,10 @@ def plain_text(text: object, field: str) -> str:
         text = str.__str__(text)
     if len(text) > MAX_LENGTH:
         raise ScheduleError(
-            f"{len(text)} characters are more than {MAX_LENGTH}", field=field, hint="split it into several schedules"
+            f"{len(text)} characters are more than {MAX_LENGTH}",
+            field=field,
+            column=MAX_LENGTH + 1,
+            hint="split it into several schedules",
         )
     if not (text.isascii() and text.isprintable()):
         text = _without_tabs(text, field)
@@ -144,8 +148,9 @@ def _read_days(text: str, kind: FieldKind, rules: Dialect, seed: str | None) -> 
 def _is_interval_like(seven: Seven, rules: Dialect) -> bool:
     """Rules 7 and 8."""
     second, minute, hour = seven[:_DAY]
-    starred = rules.starred
-    return minute.startswith(starred) or hour.startswith(starred) or second.startswith(starred)
+    if minute.startswith(_STARRED) or hour.startswith(_STARRED) or second.startswith(_STARRED):
+        return True
+    return rules.stars_zero and any(text[0] == "0" and text.lstrip("0")[:1] == "/" for text in seven[:_DAY])
 
 
 def _expand_alias(parts: list[str], given: str, rules: Dialect) -> list[str]:

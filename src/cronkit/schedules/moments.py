@@ -53,7 +53,8 @@ def read_moment(value: object, field: str) -> datetime:
 
 def _read_iso(value: str, field: str) -> datetime:
     if len(value) > 64 or not value.isascii():
-        raise ScheduleError("this is no ISO date and time", field=field, hint=_EXAMPLE)
+        foreign = next((index for index, character in enumerate(value) if not character.isascii()), 64)
+        raise ScheduleError("this is no ISO date and time", field=field, column=foreign + 1, hint=_EXAMPLE)
     text = value.strip(" \t")
     shape = text.translate(_DIGITS)
     if shape == "0000+00+00":
