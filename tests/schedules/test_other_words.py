@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from cronkit.errors import ScheduleError
-from cronkit.schedules import Cron, Every, parse_schedule
+from cronkit.schedules import CalendarInterval, Cron, Every, parse_schedule
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,8 @@ def test_an_abbreviation_or_half_a_name_of_a_zone_is_answered_with_a_place(name:
         (lambda: Every(minutes=-1), 'write Every("1h30m")'),  # type: ignore[arg-type]
         (lambda: Every(minutes="5"), 'write Every("1h30m")'),  # type: ignore[arg-type]
         (lambda: Cron(minute=5), 'Cron("0 9 * * MON-FRI")'),  # type: ignore[arg-type]
+        (lambda: CalendarInterval(days=1, start="2027-01-01", hour=9), 'at="09:30"'),  # type: ignore[arg-type]
+        (lambda: CalendarInterval(hours=1, start="2027-01-01"), 'write Every("30h")'),  # type: ignore[arg-type]
     ],
 )
 def test_parameters_of_other_libraries_are_answered_with_the_text_to_write(

@@ -1,7 +1,7 @@
 """`CalendarInterval`: every so many days, weeks, months or years, at a time of day."""
 
 from datetime import date, datetime, time, tzinfo
-from typing import Any, Self
+from typing import Any, Never, Self
 
 from cronkit.clock import utc_now
 from cronkit.errors import ScheduleError
@@ -44,7 +44,10 @@ class CalendarInterval(ZonedSchedule):
         start: date | datetime | str,
         end: datetime | str | None = None,
         tz: tzinfo | str | None = None,
+        **unknown: Never,
     ) -> None:
+        if unknown:
+            raise _no_parameter(next(iter(unknown)))
         interval = (days, weeks, months, years)
         for name, number in zip(_UNITS, interval, strict=True):
             _check_number(name, number)
@@ -177,3 +180,10 @@ def _read_time(at: object) -> time:
 
 def _clock_text(at: time) -> str:
     return f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
+
+
+def _no_parameter(name: str) -> ScheduleError:
+    hint = 'the time of day is at="09:30"; days, weeks, months and years are whole numbers'
+    if name in ("hours", "minutes", "seconds"):
+        hint = f'elapsed time is an Every: write Every("30{name[0]}")'
+    return ScheduleError(f"CalendarInterval takes no {name}=", field="interval", hint=hint)
