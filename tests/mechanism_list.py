@@ -438,7 +438,7 @@ MECHANISMS = (
         "backlog: what waits for a slot waits as a queued run after all",
         "it waits in memory",
         "engine/backlog.py",
-        "        if not self.is_quick:\n            return [advance for _, advance in waiting]\n",
+        "        if self._is_stalled or not self.is_quick:\n            return [advance for _, advance in waiting]\n",
         "",
         "engine/test_backlog.py::test_as_soon_as_no_slot_is_free_the_rest_is_queued",
     ),

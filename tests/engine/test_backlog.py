@@ -79,13 +79,30 @@ def test_what_has_waited_for_too_long_is_planned_anew_and_queued() -> None:
     assert {run.created_at for run in bench.runs} == {NOON, after(seconds=2 * PATIENCE)}
 
 
+def test_where_no_slot_came_free_in_a_moment_what_comes_is_queued_until_one_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "BATCH", 2)
+    bench = crowded(jobs=8)
+    bench.step()
+    assert statuses(bench) == [RUNNING] * 2
+    assert bench.engine.awaits_slots
+    bench.step()
+    assert statuses(bench) == [RUNNING] * 2 + [QUEUED] * 2
+    bench.step()
+    assert statuses(bench) == [RUNNING] * 2 + [QUEUED] * 4
+    end_all(bench)
+    assert statuses(bench) == [SUCCEEDED] * 2 + [RUNNING] * 2 + [QUEUED] * 4
+
+
 def test_where_slots_came_too_slowly_all_is_queued_until_nothing_more_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "BATCH", 3)
     bench = crowded(jobs=10)
-    bench.step()
-    assert statuses(bench) == [RUNNING] * 2 + [QUEUED]
+    bench.executor.end()
+    bench.step(seconds=2 * PATIENCE)
+    assert statuses(bench) == [SUCCEEDED] + [RUNNING] * 2 + [QUEUED] * 2
     end_all(bench)
-    assert statuses(bench) == [SUCCEEDED] * 2 + [RUNNING] * 2 + [QUEUED] * 2
+    assert statuses(bench) == [SUCCEEDED] * 3 + [RUNNING] * 2 + [QUEUED] * 3
     while bench.running:
         end_all(bench)
     bench.step(hours=1)
@@ -116,6 +133,7 @@ def test_after_a_reply_was_lost_all_is_planned_anew(monkeypatch: pytest.MonkeyPa
         bench.step()
     monkeypatch.setattr(bench.store, "claim", claim)
     bench.step(seconds=PATIENCE / 2)
+    bench.step()
     assert statuses(bench) == [SUCCEEDED, RUNNING, RUNNING, QUEUED, QUEUED]
     assert bench.runs[-1].created_at == after(seconds=PATIENCE / 2)
 

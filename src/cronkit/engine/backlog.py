@@ -29,10 +29,11 @@ class Backlog:
 
     A run that is claimed with its birth is written once; one that is queued first goes into four more indexes, is
     taken out of them again and read back, which in a SQLite file makes a fire of 65 us one of 90. So a step claims no
-    more of what was planned than there are free slots, and leaves the rest to the steps that follow at once. As soon
-    as an executor has no slot at all, or the rest is older than ``PATIENCE``, everything goes into the store as it
-    comes, until nothing is due. What has changed since it was planned the claim refuses. ``is_quick``: that has not
-    happened, and a slot that comes free within milliseconds is worth waiting for.
+    more of what was planned than there are free slots, and leaves the rest to the steps that follow at once. If an
+    executor has no slot at all even then, although the engine has waited a moment for one, the rest goes into the store
+    as it is, and so does what is planned while that lasts. If the rest gets older than ``PATIENCE``, all that comes goes
+    there until nothing is due. What has changed since it was planned the claim refuses. ``is_quick``: slots did not come
+    that slowly, and one that comes free within milliseconds is worth waiting for.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -40,6 +41,7 @@ class Backlog:
         self._clock = clock
         self._waiting: Sequence[Planned] = ()
         self._planned_at = 0.0
+        self._is_stalled = False
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -54,13 +56,19 @@ class Backlog:
         """Forget what waits: the store has it as due."""
         self._waiting = ()
 
-    def take(self, free: Mapping[str, int]) -> list[Advance]:
-        """What is to be claimed now; nothing if all is to be planned anew."""
+    def take(self, free: Mapping[str, int], *, is_fresh: bool = False) -> list[Advance]:
+        """What is to be claimed now; nothing if all is to be planned anew.
+
+        For a slot for what ``is_fresh`` nobody has waited yet.
+        """
         waiting, self._waiting = self._waiting, ()
-        if waiting and self._clock.monotonic() - self._planned_at > PATIENCE:
+        if not waiting:
+            return []
+        if self._clock.monotonic() - self._planned_at > PATIENCE:
             self.is_quick = False
             return []
         left = {executor: slots for executor, slots in free.items() if slots}
+        is_full = False
         taken: list[Advance] = []
         rest: list[Planned] = []
         for number, pair in enumerate(waiting, 1):
@@ -76,9 +84,10 @@ class Backlog:
                     rest += waiting[number:]
                     break
             else:
-                self.is_quick = self.is_quick and bool(free.get(executor))
+                is_full = is_full or not free.get(executor)
                 rest.append(pair)
-        if not self.is_quick:
+        self._is_stalled = is_full and (self._is_stalled or not is_fresh)
+        if self._is_stalled or not self.is_quick:
             return [advance for _, advance in waiting]
         self._waiting = rest
         return taken

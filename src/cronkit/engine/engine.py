@@ -375,7 +375,7 @@ class Engine:
             at, due = self._store.due_jobs(now, BATCH, self._reach)
             ready = [planned(job, self._advance(job, at)) for job in due]
         self._backlog.put(ready)
-        return self._backlog.take(self._free)
+        return self._backlog.take(self._free, is_fresh=True)
 
     def _unknown(self) -> tuple[list[Claimed], bool]:
         """What the store has under this node's name and the node has never heard of; and whether there is something
