@@ -29,7 +29,9 @@ def test_what_a_claim_supersedes_is_told() -> None:
     bench = Bench(slots=0)
     bench.add("0 * * * *", overlap="cancel_running")
     bench.step()
+    bench.step()  # for the first has waited for a slot
     bench.step(hours=1)
+    bench.step()
 
     of_run = {"namespace": "default", "job_id": "job", "run_id": bench.runs[0].id, "scheduled_at": NOON}
     assert bench.events == [RunCancelled(at=after(hours=1), attempt=0, reason="superseded", **of_run)]  # type: ignore[arg-type]

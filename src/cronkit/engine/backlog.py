@@ -30,10 +30,10 @@ class Backlog:
     A run that is claimed with its birth is written once; one that is queued first goes into four more indexes, is
     taken out of them again and read back, which in a SQLite file makes a fire of 65 us one of 90. So a step claims no
     more of what was planned than there are free slots, and leaves the rest to the steps that follow at once. If an
-    executor has no slot at all even then, although the engine has waited a moment for one, the rest goes into the store
-    as it is, and so does what is planned while that lasts. If the rest gets older than ``PATIENCE``, all that comes goes
-    there until nothing is due. What has changed since it was planned the claim refuses. ``is_quick``: slots did not come
-    that slowly, and one that comes free within milliseconds is worth waiting for.
+    executor has no slot at all even then, although the engine has waited a moment for one, the rest goes into the
+    store as it is, and so does what is planned while that lasts. If the rest gets older than ``PATIENCE``, all that
+    comes goes there until nothing is due. What has changed since it was planned the claim refuses. ``is_quick``: slots
+    did not come that slowly, and one that comes free within milliseconds is worth waiting for.
     """
 
     def __init__(self, clock: Clock) -> None:
