@@ -379,6 +379,22 @@ class Nodding(MemoryStore):
         return lost
 
 
+def test_a_run_that_ends_here_while_the_lease_is_renewed_is_not_lost(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renew = bench.store.renew
+
+    def end_first(*args: Any) -> frozenset[str]:
+        monkeypatch.undo()
+        bench.end()
+        return renew(*args)
+
+    monkeypatch.setattr(bench.store, "renew", end_first)
+    assert bench.engine.lease.renew() == []
+    bench.step()
+    assert bench.kinds == ["RunStarted", "RunSucceeded"]
+
+
 def test_a_node_whose_renewal_hangs_stops_its_runs() -> None:
     store, ended = Nodding(), threading.Event()
     lease = Lease(store, SystemClock(), "node", timedelta(milliseconds=100), {})

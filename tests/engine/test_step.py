@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cronkit.engine import changes
 from cronkit.errors import StoreUnavailableError
 from cronkit.events import EngineFault, RunHeld, StaleWriteRefused
 from cronkit.jobs.attempt import Attempt
@@ -21,7 +22,7 @@ from cronkit.stores import MemoryStore, SQLiteStore
 from cronkit.stores.protocol import Finish
 
 from .bench import Bench
-from .factories import NOON, after
+from .factories import NOON, after, new_ids
 
 SUCCEEDED, QUEUED, RUNNING = RunStatus.SUCCEEDED, RunStatus.QUEUED, RunStatus.RUNNING
 
@@ -393,3 +394,27 @@ def test_what_is_left_can_be_told_while_executors_go_on_reporting() -> None:
 
     bench.engine.report(Seen(), succeeded(None))  # type: ignore[arg-type]
     assert bench.engine.left == {attempt.run.id}
+
+
+def test_the_end_of_a_pause_is_told_only_if_it_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    bench.add("1h")
+    row = bench.store.load("default", "job")
+    assert row is not None
+    changes.pause(row, NOON, None, after(minutes=30), None, new_ids())
+    assert bench.store.save(row)
+    claim = bench.store.claim
+
+    def pause_again_first(*args: Any) -> Any:
+        monkeypatch.undo()
+        again = bench.store.load("default", "job")
+        assert again is not None
+        changes.pause(again, bench.clock.now(), None, after(hours=9), None, new_ids())
+        assert bench.store.save(again)
+        return claim(*args)
+
+    monkeypatch.setattr(bench.store, "claim", pause_again_first)
+    bench.step(minutes=30)
+    assert "JobResumed" not in bench.kinds
+    bench.step(hours=9)
+    assert bench.kinds.count("JobResumed") == 1

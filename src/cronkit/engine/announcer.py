@@ -9,6 +9,7 @@ from typing import Any
 from cronkit.events import (
     Event,
     EventBus,
+    JobQuarantined,
     JobResumed,
     RunAbandoned,
     RunCancelled,
@@ -25,12 +26,12 @@ from cronkit.events import (
     RunTimedOut,
 )
 from cronkit.jobs.attempt import Attempt
-from cronkit.jobs.keys import JobKey
 from cronkit.jobs.run import RunRow
 from cronkit.jobs.status import RunStatus
-from cronkit.stores.protocol import Finish
+from cronkit.stores.protocol import Advance, Finish
 
 logger = logging.getLogger("cronkit.run")
+engine_logger = logging.getLogger("cronkit.engine")
 
 _FINISHED: dict[RunStatus, type[RunEvent]] = {
     RunStatus.FAILED: RunFailed,
@@ -95,10 +96,15 @@ class Announcer:
         """Runs ended without an attempt that says so, or are held; any other is told of when it starts again."""
         self._events += ends(runs, at, self._bus)
 
-    def resumed(self, keys: list[JobKey], at: datetime) -> None:
-        """Pauses have run out."""
-        for key in keys:
-            self._events.append(JobResumed(at=at, namespace=key.namespace, job_id=key.id))
+    def advanced(self, advances: list[Advance], at: datetime) -> None:
+        """Pauses have run out, or jobs that cannot be read were put into quarantine."""
+        for advance in advances:
+            key, reason = advance.key, advance.quarantine
+            if reason is None:
+                self._events.append(JobResumed(at=at, namespace=key.namespace, job_id=key.id))
+                continue
+            engine_logger.error("job %s is put into quarantine: %s", key, reason)
+            self._events.append(JobQuarantined(at=at, namespace=key.namespace, job_id=key.id, reason=reason))
 
     def finished(self, settled: list[tuple[Attempt, Finish]]) -> None:
         """Attempts ended, and their ends were written."""

@@ -19,7 +19,7 @@ from cronkit.engine.lease import Lease
 from cronkit.engine.outbox import Outbox
 from cronkit.engine.planner import NewId, plan_due
 from cronkit.engine.settlement import may_retry, settle
-from cronkit.events import EngineFault, EventBus, JobQuarantined, LeaseLost
+from cronkit.events import EngineFault, EventBus, LeaseLost
 from cronkit.executors.protocol import Executor
 from cronkit.jobs.attempt import Attempt
 from cronkit.jobs.job import PlanRow
@@ -357,14 +357,15 @@ class Engine:
             self._backlog.clear()  # the store may be another one by now
         advances = self._backlog.take(self._free) or self._plan(now)
         self._is_unsure, node = True, self.node  # until the reply is here
-        _, claimed, ended = self._store.claim(advances, now, node, self._free, self._reach)
+        _, claimed, ended, stale = self._store.claim(advances, now, node, self._free, self._reach)
         self._is_unsure = False
         if node != self.node:  # the lease was lost meanwhile, and so were these
             claimed = []
         if ended:
             self._announcer.ended(ended, now)
         if advances:
-            self._announcer.resumed([advance.key for advance in advances if advance.wakes], now)
+            told = [each for each in advances if (each.wakes or each.quarantine is not None) and each not in stale]
+            self._announcer.advanced(told, now)
         if claimed:
             self._dispatch(claimed, now)
 
@@ -387,10 +388,7 @@ class Engine:
 
     def _advance(self, job: PlanRow, now: datetime) -> Advance:
         if job.unreadable is not None:
-            logger.error("job %s is put into quarantine: %s", job.key, job.unreadable)
-            key, reason = job.key, job.unreadable
-            self._announcer.announce(JobQuarantined(at=now, namespace=key.namespace, job_id=key.id, reason=reason))
-            return Advance(job, job.watermark, job.next_at, job.next_due, (), quarantine=reason)
+            return Advance(job, job.watermark, job.next_at, job.next_due, (), quarantine=job.unreadable)
         try:
             return plan_due(job, now, self._new_id)
         except Exception as error:

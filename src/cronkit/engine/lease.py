@@ -74,7 +74,9 @@ class Lease:
             self._ends_at = begun + SAFE * self.length.total_seconds()
         self._renew_former(now)
         with self._changing:  # last, for what is lost is told by whoever gets it from here
-            newly = [held[run_id] for run_id in lost if not held[run_id].is_lost]
+            # What is in flight no more has ended here: whether in time, the store says when the end is written.
+            running = [each for each in map(held.__getitem__, lost) if self._in_flight.get(each.run.id) is each]
+            newly = [attempt for attempt in running if not attempt.is_lost]
             for attempt in newly:
                 attempt.is_lost = True
                 self._let_go.add(attempt.run.id)

@@ -100,6 +100,7 @@ class EngineThread:
         while not self.is_over and not self._has_ended.wait(LOOK_AGAIN):
             if self._clock.monotonic() > min(self._drain_ends) + HANGS:
                 left = len(self._engine.left)  # no event: the bus may be what hangs
+                self._bus.is_behind = False  # what verbs end from now on waits for nothing that the engine has to tell
                 logger.error("the engine hangs, in its store or an executor: it is left behind, with %d runs", left)
                 return left
         return self._left

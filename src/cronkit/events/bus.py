@@ -132,13 +132,7 @@ class EventBus:
         if not self._subscriptions:
             return
         with self._lock:
-            if self._untold is None and len(self._queue) + len(events) <= self._capacity:
-                self._queue.extend(events)
-            else:
-                for event in events:
-                    self._enqueue(event)
-            if not self.inline:
-                self._rouse()
+            self._put(events)
         if self.inline:
             self._deliver_inline()
 
@@ -155,12 +149,21 @@ class EventBus:
             self._publish_later()
 
     def _publish_later(self) -> None:
-        while self._later:
-            try:
-                event = self._later.popleft()
-            except IndexError:  # another thread was faster
-                break
-            self.publish(event)
+        """Nobody takes an event out of ``_later`` but under the lock, so that none overtakes another."""
+        with self._lock:
+            events = [self._later.popleft() for _ in range(len(self._later))]
+            self._put([event for event in events if self.wants(type(event))])
+        if self.inline:
+            self._deliver_inline()
+
+    def _put(self, events: Sequence[Event]) -> None:
+        if self._untold is None and len(self._queue) + len(events) <= self._capacity:
+            self._queue.extend(events)
+        else:
+            for event in events:
+                self._enqueue(event)
+        if events and not self.inline:
+            self._rouse()
 
     def drain(self, timeout: timedelta) -> bool:
         """Wait until every event published so far has been dealt with; False if that takes longer than ``timeout``.

@@ -97,12 +97,13 @@ class Claim(NamedTuple):
     """What a claim has done: the runs born of it, refused ones among them, and the runs that this node now holds.
 
     ``ended`` as in ``Written``. Among them are those waiting ones, too, that it had to hold because they cannot be
-    read; ``reason`` says why.
+    read; ``reason`` says why. ``stale`` are the advances that were not applied, as their job had changed.
     """
 
     born: list[RunRow]
     runs: list[Claimed]
     ended: list[RunRow]
+    stale: list[Advance]
 
 
 class Written(NamedTuple):

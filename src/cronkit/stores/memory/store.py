@@ -193,14 +193,17 @@ class MemoryStore:
         now = now or utc_now()
         born: list[RunRow] = []
         ended: list[RunRow] = []
+        stale: list[Advance] = []
         with self._lock:
             for advance in advances:
                 job = self._jobs.get(advance.key.generation)
                 if job is not None and job.revision == advance.revision:
                     self._advance(job, advance, now, born, ended)
+                else:
+                    stale.append(advance)
             claimed = self._lives.lease(now, node, free, reach)
         self._notices.tell()
-        return Claim(born, claimed, ended)
+        return Claim(born, claimed, ended, stale)
 
     def _advance(self, job: JobRow, advance: Advance, now: datetime, born: list[RunRow], ended: list[RunRow]) -> None:
         job.watermark, job.next_at, job.next_due = advance.watermark, advance.next_at, advance.next_due

@@ -98,7 +98,8 @@ class HeldRuns:
 
 
 class Claimant:
-    """One claim, inside its transaction. ``set_aside`` are the runs that it holds, for they cannot be read."""
+    """One claim, inside its transaction. ``set_aside`` are the runs that it holds, for they cannot be read, and
+    ``stale`` the advances of jobs that have changed."""
 
     def __init__(
         self,
@@ -117,6 +118,7 @@ class Claimant:
         self.born: list[RunRow] = []
         self.claimed: list[Claimed] = []
         self.set_aside: list[RunRow] = []
+        self.stale: list[Advance] = []
         self._connection = connection
         self._declarations = declarations
         self._now = now
@@ -138,6 +140,8 @@ class Claimant:
             if row is not None and row[3] == advance.revision:
                 unchanged.append((advance, row))
                 del rows[row[0]]  # an advance is applied once
+            else:
+                self.stale.append(advance)
         declared = self._declarations.of(
             self._connection, ((row[0], row[4], advance.key, row[5], row[6]) for advance, row in unchanged)
         )

@@ -137,7 +137,7 @@ class SQLiteQueue:
         now = now or utc_now()
         horizon = now - self._behind(reach)
         if not advances and not self._is_anything_ready(horizon, free, reach):
-            return Claim([], [], [])
+            return Claim([], [], [], [])
         drafts = [
             (run, run.id, run.status, run.reason, run.related_id) for advance in advances for run in advance.births
         ]
@@ -155,7 +155,7 @@ class SQLiteQueue:
             logger.warning("run %s is held until somebody releases or cancels it: %s", run.id, run.reason)
             self._notices.note_work()  # those behind it have come forward
         self._notices.tell()
-        return Claim(done.born, done.claimed, done.births.ended + done.set_aside)
+        return Claim(done.born, done.claimed, done.births.ended + done.set_aside, done.stale)
 
     def _is_anything_ready(self, horizon: datetime, free: Mapping[str, int], reach: Reach) -> bool:
         micros = to_micros(horizon)

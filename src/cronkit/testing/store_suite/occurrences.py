@@ -163,6 +163,12 @@ class ClaimDueSuite(StoreFixtures):
 
         assert [run.job.id for run in scene.claim_due(stale, good)] == ["b"]
 
+    def test_a_claim_says_which_jobs_had_changed(self, scene: Scene, store: JobStore) -> None:
+        stale, good = scene.advance(scene.add("a")), scene.advance(scene.add("b"))
+        scene.come_due("a")
+
+        assert store.claim([stale, good], scene.now, "node", {}, REACH).stale == [stale]
+
     def test_an_advance_of_a_removed_job_is_refused(self, scene: Scene, store: JobStore) -> None:
         row = scene.add()
         advance = scene.advance(row)
