@@ -4,7 +4,7 @@ Every measurement runs in a process of its own, cronkit and its peer in turn, an
 jobs on cron schedules (``--interval``: on intervals of a second, whose next run costs APScheduler less to find); the
 ledger is on, and one no-op listener is on all run events. Needs the ``bench`` extra.
 
-    python benchmarks/fire.py             all scenarios, 5 rounds each (about 8 minutes)
+    python benchmarks/fire.py             all scenarios, 5 rounds each (about 40 minutes, most of them for capacity)
     python benchmarks/fire.py --quick     2 short rounds, to see that it runs
     python benchmarks/fire.py --only burst latency --interval
 """
