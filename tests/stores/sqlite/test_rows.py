@@ -3,12 +3,14 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cronkit.engine import changes
 from cronkit.jobs.documents import spec_from_text
 from cronkit.jobs.job import JobSpec, Pause
 from cronkit.jobs.status import RunStatus
@@ -142,6 +144,23 @@ def test_a_quarantined_job_wakes_nobody_until_it_is_put_right(
     assert store.save(row)
     assert scene.load().unreadable is None
     assert [job.key.id for job in store.due_jobs(NOON, 9, REACH).jobs] == ["job"]
+
+
+def test_a_quarantined_job_that_is_reset_to_the_declaration_it_has_comes_due_again(
+    scene: Scene, store: SQLiteStore
+) -> None:
+    row = scene.job()
+    row.declared = spec = row.spec
+    store.insert([row])
+    with closing(sqlite3.connect(store.path)) as connection, connection:  # the declaration is still in memory
+        connection.execute("UPDATE jobs SET watermark = 'soon'")
+    quarantine(scene)
+    row = scene.load()
+    births = changes.reset(row, spec, None, NOON, None, scene.new_id)
+    assert store.save(row, births)
+
+    assert scene.load().unreadable is None
+    assert [job.key.id for job in store.due_jobs(after(hours=1), 9, REACH).jobs] == ["job"]
 
 
 def test_pausing_a_job_that_cannot_be_read_does_not_overwrite_what_may_be_read_later(

@@ -174,7 +174,8 @@ class SQLiteJobs:
             self._write(connection, job, bearer.spawned, pause)
             born.write()
             born.come_forward([bearer])
-            if not (self._is_unchanged(job, spec_revision) or is_stand_in(job)):
+            is_mended = known.unreadable is not None and job.unreadable is None  # maybe with the declaration it has
+            if is_mended or not (self._is_unchanged(job, spec_revision) or is_stand_in(job)):
                 spec_revision = job.revision + 1
                 self._write_declaration(connection, job, known, texts)
             write_revisions(connection, job.key.generation, revisions)
