@@ -139,13 +139,16 @@ class SQLiteQueue:
         if not advances and not self._is_anything_ready(horizon, free, reach):
             return Claim([], [], [], [])
         drafts = [
-            (run, run.id, run.status, run.reason, run.related_id) for advance in advances for run in advance.births
+            (run, run.id, run.status, run.reason, run.related_id, run.scheduled_until, run.count)
+            for advance in advances
+            for run in advance.births
         ]
         try:
             done = self._claim(advances, now, horizon, node, free, reach, careful=False)
         except sqlite3.IntegrityError:  # an occurrence has its run already: nothing was written, and each is looked up
-            for run, run_id, status, reason, related_id in drafts:
+            for run, run_id, status, reason, related_id, until, count in drafts:
                 run.id, run.status, run.reason, run.related_id = run_id, status, reason, related_id
+                run.scheduled_until, run.count = until, count
                 run.finished_at = run.started_at = run.node = None
                 run.attempt = run.fence = 0
             done = self._claim(advances, now, horizon, node, free, reach, careful=True)

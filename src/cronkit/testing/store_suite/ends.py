@@ -47,6 +47,24 @@ class EndsSuite(StoreFixtures):
 
         assert (ended.id, ended.count, ended.scheduled_until) == (births[0].id, 3, after(hours=2))
 
+    def test_a_new_record_is_counted_once_though_another_birth_of_the_claim_has_its_run_already(
+        self, scene: Scene, store: JobStore
+    ) -> None:
+        scene.add("busy")
+        blocker = scene.start("busy")
+        scene.add("known")
+        scene.come_due("known")
+        known = scene.load("known")
+        known.next_at = known.next_due = NOON
+        assert store.save(known)
+        known, busy = scene.load("known"), scene.load("busy")
+        births = [scene.birth(busy, after(hours=number)) for number in (1, 2, 3)]
+        (ended,) = scene.apply(scene.advance(known), scene.advance(busy, births)).ended
+
+        assert (ended.related_id, ended.count, ended.scheduled_until) == (blocker.run.id, 3, after(hours=3))
+        assert scene.load("busy").counters == {RunStatus.SKIPPED: 3}
+        assert scene.run(ended.id).count == 3
+
     def test_a_claim_says_what_its_births_supersede(self, scene: Scene) -> None:
         scene.add(overlap="cancel_running")
         waiting = scene.come_due()
