@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 
 from cronkit.clock import utc_now
@@ -105,8 +106,9 @@ class MemoryStore:
                 # are still the old one's.
                 job.last_refusal = None
             self._lives.make_gate_ready(job)
+            written = Written(_as_they_stand(ended))
         self._notices.tell(Change.WORK)
-        return Written(ended)
+        return written
 
     def rename(self, job: JobRow, job_id: str) -> bool:
         """See ``JobTable``."""
@@ -135,8 +137,9 @@ class MemoryStore:
             row.revision += 1
             row.removed_at, row.noted = now, job.noted
             self._catalogue.remove(row)
+            written = Written(_as_they_stand(ended))
         self._notices.tell()
-        return Written(ended)
+        return written
 
     def purge(self, namespace: str, job_id: str) -> int:
         """See ``JobTable``."""
@@ -202,6 +205,8 @@ class MemoryStore:
                 else:
                     stale.append(advance)
             claimed = self._lives.lease(now, node, free, reach)
+            if ended:  # seldom
+                ended = _as_they_stand(ended)
         self._notices.tell()
         return Claim(born, claimed, ended, stale)
 
@@ -223,8 +228,9 @@ class MemoryStore:
             if job is None or job.key != run.job:
                 return None
             self._lives.bear(job, run, [], ended)
+            enqueued = Enqueued(run, _as_they_stand(ended))
         self._notices.tell(Change.WORK)
-        return Enqueued(run, ended)
+        return enqueued
 
     # -- runs ---------------------------------------------------------------------------------------------------------
 
@@ -275,9 +281,9 @@ class MemoryStore:
             if run is None:
                 return None
             self._lives.cancel(run, reason, now or utc_now(), ended)
-            status = run.status
+            answer = Cancelling(run.status, _as_they_stand(ended))
         self._notices.tell(Change.WORK)
-        return Cancelling(status, ended)
+        return answer
 
     def cancel_requests(self, node: str) -> Mapping[str, str]:
         """See ``RunQueue``."""
@@ -308,7 +314,7 @@ class MemoryStore:
         """See ``RunQueue``."""
         now = now or utc_now()
         with self._lock:
-            taken = [run for run in self._leases.expire(now) if self._lives.take_back(run, now)]
+            taken = _as_they_stand(run for run in self._leases.expire(now) if self._lives.take_back(run, now))
         self._notices.tell()
         return taken
 
@@ -351,3 +357,8 @@ class MemoryStore:
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """See ``RunQueue``."""
         return self._notices.subscribe(subscriber)
+
+
+def _as_they_stand(runs: Iterable[RunRow]) -> list[RunRow]:
+    """Copies: before the caller has told of them, a record may come to stand for more, and a run may go on."""
+    return [copy(run) for run in runs]

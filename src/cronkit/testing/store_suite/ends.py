@@ -65,6 +65,14 @@ class EndsSuite(StoreFixtures):
         assert scene.load("busy").counters == {RunStatus.SKIPPED: 3}
         assert scene.run(ended.id).count == 3
 
+    def test_a_record_that_a_claim_has_said_does_not_change_under_its_reader(self, scene: Scene) -> None:
+        row = scene.add()
+        (ended,) = scene.apply(scene.advance(row, [scene.birth(row, NOON, RunStatus.MISSED)])).ended
+        extended = scene.come_due(status=RunStatus.MISSED)
+
+        assert (extended.id, extended.count) == (ended.id, 2)
+        assert (ended.count, ended.scheduled_until) == (1, NOON)
+
     def test_a_claim_says_what_its_births_supersede(self, scene: Scene) -> None:
         scene.add(overlap="cancel_running")
         waiting = scene.come_due()
@@ -93,6 +101,19 @@ class EndsSuite(StoreFixtures):
 
         assert written is not None
         assert said(written.ended) == [(skipped.id, RunStatus.SKIPPED, None)]
+
+    def test_a_record_that_a_change_has_said_does_not_change_under_its_reader(
+        self, scene: Scene, store: JobStore
+    ) -> None:
+        row = scene.add()
+        row.next_at = row.next_due = after(hours=1)
+        written = store.save(row, [scene.birth(row, NOON, RunStatus.MISSED)])
+        extended = scene.come_due(status=RunStatus.MISSED)
+
+        assert written is not None
+        (ended,) = written.ended
+        assert (extended.id, extended.count) == (ended.id, 2)
+        assert (ended.count, ended.scheduled_until) == (1, NOON)
 
     def test_a_change_that_ends_nothing_says_so_and_one_that_comes_too_late_is_none(
         self, scene: Scene, store: JobStore
@@ -210,6 +231,15 @@ class EndsSuite(StoreFixtures):
         assert written is not None
         assert (written.status, written.reason, written.error) == (RunStatus.CANCELLED, reason, error)
         assert (written.run_id, written.at, written.retry_at) == (claimed.run.id, scene.now, None)
+
+    def test_a_run_that_was_taken_back_does_not_change_under_its_reader(self, scene: Scene) -> None:
+        scene.add()
+        scene.start(node="lost")
+        (taken,) = scene.lose("lost")
+        scene.cancel(taken.id)
+
+        assert scene.status(taken.id) is RunStatus.CANCELLED
+        assert (taken.status, taken.finished_at) == (RunStatus.QUEUED, None)
 
     def test_any_other_finish_comes_back_as_it_is(self, scene: Scene, store: JobStore) -> None:
         scene.add()
