@@ -15,6 +15,7 @@ from cronkit.schedules import Manual
 from cronkit.stores import JobStore, MemoryStore
 from cronkit.stores.protocol import Advance, RunFilter, Scope
 from cronkit.testing.store_suite import StoreSuite
+from cronkit.testing.store_suite.held import hold
 from cronkit.testing.store_suite.scene import EVERY, NAMESPACE, NOON, REACH, Scene, after
 
 
@@ -170,6 +171,29 @@ def test_a_job_that_was_paused_when_its_turn_to_go_came_is_forgotten_once_it_is_
     scene.store.save(resumed)
 
     assert [job.id for job in scene.store.jobs(EVERY, limit=100, cursor=None)] == ["a"]
+
+
+def test_a_job_whose_run_waits_for_a_person_is_kept_until_that_has_ended() -> None:
+    scene = Scene(MemoryStore(keep_ended_jobs=0))
+    scene.add(max_runs=1, on_crash="hold")
+    run_id = hold(scene)
+    assert scene.load().next_at is None
+    scene.store.release(run_id, scene.now)
+    (claimed,) = scene.claim()
+    scene.finish(claimed)
+
+    assert scene.status(run_id) is RunStatus.SUCCEEDED
+    assert list(scene.store.jobs(EVERY, limit=100, cursor=None)) == []
+
+
+def test_a_job_whose_run_waited_for_a_person_is_forgotten_once_that_is_cancelled() -> None:
+    scene = Scene(MemoryStore(keep_ended_jobs=0))
+    scene.add(max_runs=1, on_crash="hold")
+    run_id = hold(scene)
+    assert scene.load().next_at is None
+    scene.cancel(run_id)
+
+    assert list(scene.store.jobs(EVERY, limit=100, cursor=None)) == []
 
 
 def objects_in(root: object) -> int:

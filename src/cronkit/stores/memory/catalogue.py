@@ -17,13 +17,15 @@ _new_tuple = tuple.__new__
 class Catalogue:
     """Jobs by name, and each of their lives by its generation, which is the life's own in the whole store.
 
-    Jobs whose schedule has ended are kept up to a limit, the oldest going first, and so are removed ones.
+    Jobs whose schedule has ended are kept up to a limit, the oldest going first, and so are removed ones. ``held`` are
+    the ids, by their job's generation, of the runs that wait for a person: their jobs are kept as long.
     """
 
     def __init__(self, keep_ended: int) -> None:
         self.lives: dict[int, JobRow] = {}
         self._names: dict[str, dict[str, JobRow]] = {}
         self.removed: dict[JobKey, JobRow] = {}
+        self.held: dict[int, dict[str, None]] = {}
         self._keep_ended = keep_ended
         self._ended: dict[int, None] = {}
         self._generation = 0
@@ -91,15 +93,24 @@ class Catalogue:
     def note_if_over(self, job: JobRow) -> None:
         """A job has changed, or a run of it has ended: if it will not run any more, it is one of those that are kept up
         to the limit."""
-        if not _is_over(job):
+        if not self._is_over(job):
             return
         self._ended[job.key.generation] = None
         while len(self._ended) > self._keep_ended:
             generation = next(iter(self._ended))
             del self._ended[generation]
             oldest = self.lives.get(generation)
-            if oldest is not None and _is_over(oldest):
+            if oldest is not None and self._is_over(oldest):
                 self._drop(oldest)
+
+    def _is_over(self, job: JobRow) -> bool:
+        return (
+            job.next_due is None
+            and not job.open
+            and job.pause is None
+            and job.key.generation not in self.held
+            and not isinstance(job.spec.schedule, Manual)
+        )
 
     def _drop(self, job: JobRow) -> None:
         del self._names[job.key.namespace][job.key.id]
@@ -115,10 +126,6 @@ class Catalogue:
         page = heapq.nsmallest(limit + 1, matching, key=lambda row: row.key.id)
         items = tuple(row.snapshot() for row in page[:limit])
         return Page(items, items[-1].id if len(page) > limit else None)
-
-
-def _is_over(job: JobRow) -> bool:
-    return job.next_due is None and not job.open and job.pause is None and not isinstance(job.spec.schedule, Manual)
 
 
 def _matches(row: JobRow, wanted: JobFilter) -> bool:

@@ -42,13 +42,13 @@ class RunLives:
     ) -> None:
         self._catalogue = catalogue
         self._jobs = catalogue.lives
+        self._held = catalogue.held
         self._records = records
         self._runs = records.by_id
         self._occurrences = records.occurrences
         self._waiting = waiting
         self._leases = leases
         self._notices = notices
-        self._held: dict[str, RunRow] = {}
 
     # -- birth --------------------------------------------------------------------------------------------------------
 
@@ -163,8 +163,7 @@ class RunLives:
 
     def cancel_waiting(self, job: JobRow, reason: str, now: datetime, ended: list[RunRow]) -> None:
         """End the runs of a job that wait for their time, their turn, or a person."""
-        held = [run.id for run in self._held.values() if run.job == job.key]
-        for run_id in (*job.open, *held):
+        for run_id in (*job.open, *self._held.get(job.key.generation, ())):
             if self._runs[run_id].status is not RUNNING:
                 self.cancel(self._runs[run_id], reason, now, ended)
 
@@ -189,7 +188,7 @@ class RunLives:
         run.reason = CRASH_REASON
         run.fence += 1
         if status is RunStatus.HELD:
-            self._held[run.id] = run
+            self._held.setdefault(run.job.generation, {})[run.id] = None
             self._open_gate(self._jobs.get(run.job.generation), run)
         elif job:
             run.due_at = now
@@ -199,18 +198,28 @@ class RunLives:
     def release(self, run: RunRow, now: datetime) -> None:
         """Let a held run wait for its turn again."""
         job = self._jobs.get(run.job.generation)
-        if job is not None and self._held.pop(run.id, None) is not None:
+        if job is not None and self._unhold(run):
             run.move(QUEUED)
             run.due_at, run.reason = now, None
             job.open = (*job.open, run.id)
             self.make_ready(job, run)
+
+    def _unhold(self, run: RunRow) -> bool:
+        """Let a run wait for a person no longer; False if it does not."""
+        held = self._held.get(run.job.generation)
+        if held is None or run.id not in held:
+            return False
+        del held[run.id]
+        if not held:
+            del self._held[run.job.generation]
+        return True
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
     def _end(self, run: RunRow, status: RunStatus, at: datetime, reason: str | None) -> None:
         """Write the end of an open run, and let the next of its job come forward."""
         if self._held:
-            self._held.pop(run.id, None)
+            self._unhold(run)
         run.move(status)
         run.finished_at = at
         run.reason = reason
