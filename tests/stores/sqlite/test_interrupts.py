@@ -7,14 +7,16 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
 
-from cronkit.errors import LifecycleError
+from cronkit.errors import LifecycleError, StoreUnavailableError
 from cronkit.stores.sqlite import SQLiteStore, job_table
+from cronkit.stores.sqlite.database import _after_fork, _before_fork
 from cronkit.testing.store_suite.scene import LEASE, NAMESPACE, NOON, REACH, Scene
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed database")
@@ -177,4 +179,76 @@ def test_a_write_inside_a_renewal_of_the_same_thread_is_refused(store: SQLiteSto
     with pytest.raises(LifecycleError, match="another one of this thread"):
         store._database.write_lease(lambda _: scene.trigger())
 
+    assert scene.trigger() is not None
+
+
+@pytest.mark.parametrize("verb", ["looks", "renews a lease"])
+def test_an_engines_verb_inside_a_write_of_the_same_thread_is_refused_and_the_write_is_whole(
+    verb: str, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(store)
+    row = scene.add()
+
+    def call() -> None:
+        with pytest.raises(LifecycleError, match="another one of this thread"):
+            VERBS[verb](store)
+        called.append(True)
+
+    called: list[bool] = []
+    on_signal_in_a_write(call, monkeypatch)
+    change(scene)
+
+    assert called == [True]
+    assert (scene.load().revision, len(store.history(row.key))) == (2, 1)
+    VERBS[verb](store)
+
+
+@pytest.mark.parametrize("lane", ["write", "write_lease"])
+def test_a_store_is_not_closed_inside_a_transaction_of_the_same_thread(lane: str, store: SQLiteStore) -> None:
+    unsubscribe = store.subscribe(lambda _: None)
+
+    def leave(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO nodes (node, until, length) VALUES ('node', 1, 1)")
+        with pytest.raises(LifecycleError, match="another one of this thread"):
+            store.close()
+
+    getattr(store._database, lane)(leave)
+    with closing(sqlite3.connect(store.path)) as connection:
+        assert connection.execute("SELECT node FROM nodes").fetchall() == [("node",)]
+    assert store._watcher._watch is not None
+    unsubscribe()
+
+
+def test_a_file_that_a_verb_inside_a_write_finds_moved_is_told_of_by_the_write_too(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(store)
+    scene.add()
+
+    def move() -> None:
+        store.path.rename(store.path.with_name("moved.db"))
+        for refusal in (StoreUnavailableError, LifecycleError):
+            with pytest.raises(refusal):
+                scene.load()
+
+    on_signal_in_a_write(move, monkeypatch)
+    with pytest.raises(StoreUnavailableError, match="moved, deleted or replaced"):
+        change(scene)
+
+
+def test_a_fork_inside_a_write_of_the_same_thread_undoes_that_and_it_says_so(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(store)
+    row = scene.add()
+
+    def fork() -> None:  # what Python calls in the parent, and in a child that goes on from here
+        _before_fork()
+        _after_fork()
+
+    on_signal_in_a_write(fork, monkeypatch)
+    with pytest.raises(LifecycleError, match=r"forked the process.*in a thread of its own"):
+        change(scene)
+
+    assert (scene.load().revision, store.history(row.key)) == (1, ())
     assert scene.trigger() is not None

@@ -72,6 +72,7 @@ class Database:
         self._opening = threading.RLock()
         self._writer = Lane()
         self._leases = Lane()
+        self._lanes = self._writer, self._leases
         self._readers: list[tuple[int, Connection]] = []
         self._lending = threading.RLock()
         # Weak, for a signal's exception may come at any instruction: a loan that nobody has any more is none.
@@ -91,21 +92,28 @@ class Database:
         Raises:
             LifecycleError: this thread is inside another transaction.
         """
+        self.refuse_nested()
         with self._writer.lock:
             with self._leases.lock:  # the lease thread goes first
-                self._refuse_within(self._leases)
+                pass
             return self._transact(self._writer, work)
 
     def write_lease(self, work: Callable[[Connection], Done], patience: timedelta | None = None) -> Done:
         """Do work in a transaction on the connection of the leases, which no other work of this process can keep
-        waiting, and which waits for other processes no longer than ``patience``."""
+        waiting, and which waits for other processes no longer than ``patience``.
+
+        Raises:
+            LifecycleError: this thread is inside another transaction.
+        """
+        self.refuse_nested()
         seconds = self._busy_timeout if patience is None else min(self._busy_timeout, patience.total_seconds())
         with self._leases.lock:
             self._connected(self._leases).execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
             return self._transact(self._leases, work)
 
     def look(self, work: Callable[[Connection], Done]) -> Done:
-        """Do work that reads, each statement by itself, on the connection that writes."""
+        """Do work that reads, each statement by itself, on the connection that writes; raises as ``write`` does."""
+        self.refuse_nested()
         with self._writer.lock:
             connection = self._connected(self._writer)
             try:
@@ -129,7 +137,6 @@ class Database:
             self._give_back(loan)
 
     def _transact(self, lane: Lane, work: Callable[[Connection], Done]) -> Done:
-        self._refuse_within(lane)
         connection = self._connected(lane)
         try:
             with connection:
@@ -139,6 +146,11 @@ class Database:
                 done = work(connection)
                 connection.execute("COMMIT")  # what leaves would do it too, but prepare it anew each time
         except BaseException as error:
+            if lane.connection is not connection and isinstance(error, sqlite3.ProgrammingError):
+                raise LifecycleError(
+                    f"{self.path}: a signal handler or a finalizer forked the process while this thread was writing: "
+                    "look whether that was written, and fork in a thread of its own"
+                ) from error
             if lane.connection is connection and connection.in_transaction:  # nor could it be rolled back
                 lane.close()
             self._raise(error, lane)
@@ -151,9 +163,10 @@ class Database:
             )
         return done
 
-    def _refuse_within(self, lane: Lane) -> None:
-        """Refuse a transaction inside another one of this thread, which has the lane's lock."""
-        if lane.connection is not None and lane.connection.in_transaction:
+    def refuse_nested(self) -> None:
+        """Raises LifecycleError if this thread is inside a transaction; before it waits for a lock, as whoever has that
+        may wait for it."""
+        if any(lane.is_mine and lane.is_in_transaction for lane in self._lanes):
             raise LifecycleError(
                 f"{self.path}: a verb was called while another one of this thread was writing, by a signal handler or "
                 "a finalizer: let that set a flag, or call the verb in a thread of its own"
@@ -194,7 +207,8 @@ class Database:
             raise StoreUnavailableError(f"{self.path}: the file was moved, deleted or replaced while it was open")
 
     def open(self) -> None:
-        """Connect, and bring the tables up to date."""
+        """Connect, and bring the tables up to date; raises as ``write`` does."""
+        self.refuse_nested()
         with self._writer.lock:
             self._connected(self._writer)
 
@@ -332,7 +346,12 @@ class Database:
     # -- the end ------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Let go of every connection, after what is being done has been done."""
+        """Let go of every connection, after what is being done has been done.
+
+        Raises:
+            LifecycleError: this thread is inside a transaction.
+        """
+        self.refuse_nested()
         with self._writer.lock, self._leases.lock:
             self._let_go()
             self._had_file = False
@@ -342,16 +361,17 @@ class Database:
         self._let_go(PATIENCE)
 
     def _let_go(self, patience: float = 0.0) -> None:
-        """Close all but what another thread uses for longer than ``patience``, which is closed when that is done.
-        SQLite leaves the log of a file that was moved or replaced as it is."""
+        """Close all but what another thread uses for longer than ``patience``, or this one writes to; that is closed
+        when it is done. SQLite leaves the log of a file that was moved or replaced as it is."""
         self._identity = None
         self._seen = None
         with self._lending:
             self._life += 1
         self._idle(None)
-        for lane in (self._writer, self._leases):
+        for lane in self._lanes:
             if lane.lock.acquire(timeout=patience):
-                lane.close()
+                if not lane.is_in_transaction:
+                    lane.close()
                 lane.lock.release()
 
     # -- forks --------------------------------------------------------------------------------------------------------
@@ -366,6 +386,8 @@ class Database:
             pause.wait(FORK_PAUSE)
             tries_left -= 1
         self._let_go()
+        for lane in self._lanes:  # a transaction of this thread too: the child would go on in it beside the parent
+            lane.close()
 
     def after_fork(self) -> None:
         """Go on, in the parent and in the child."""

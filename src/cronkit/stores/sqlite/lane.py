@@ -19,6 +19,16 @@ class Lane:
         self.identity: Identity | None = None
         self._log: tuple[Path, Identity | None] | None = None
 
+    @property
+    def is_mine(self) -> bool:
+        """Whether this thread has the lock."""
+        return self.lock._is_owned()  # type: ignore[attr-defined, no-any-return]  # as threading.Condition asks it
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether a transaction has begun and not ended; to be asked by whoever has the lock."""
+        return self.connection is not None and self.connection.in_transaction
+
     def note_log(self, path: Path) -> None:
         """Notice which log is written to, once a transaction has begun: a connection has one from then to its end."""
         if self._log is None:

@@ -121,6 +121,7 @@ class SQLiteStore:
 
     def close(self) -> None:
         """See ``JobStore``."""
+        self._database.refuse_nested()  # before any of it is done
         self._watcher.stop()
         self._dispatcher.release()
         self._database.close()
