@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -224,6 +224,63 @@ def test_a_thread_that_calls_back_when_time_moves_no_more_is_found_out_at_the_en
         simulated(None)
     with pytest.raises(ZeroDivisionError):  # a test that fails does so with its own error
         simulated(ZeroDivisionError())
+
+
+def test_a_generator_that_another_thread_collects_does_no_harm_and_is_closed_at_the_end(scheduler: Scheduler) -> None:
+    left, closed = [], []
+
+    async def numbers() -> AsyncGenerator[int, None]:
+        try:
+            yield 1
+        finally:
+            closed.append(True)
+
+    @scheduler.job("now")
+    async def reader() -> None:
+        generator = numbers()
+        await anext(generator)
+        left.append(generator)
+
+    with simulate(scheduler, START) as sim:
+        sim.run_pending()
+        collector = threading.Thread(target=left.clear)
+        collector.start()
+        collector.join()
+        sim.advance("1m")
+    assert closed == [True]
+
+
+def test_a_coroutine_may_simulate_another_scheduler(scheduler: Scheduler) -> None:
+    inner = Scheduler()
+
+    @inner.job("1m")
+    async def beat() -> None:
+        await asyncio.sleep(1)
+
+    @scheduler.job("now")
+    async def outer() -> int:
+        with simulate(inner, "2026-03-02T00:00") as sim:
+            sim.advance("3m")
+            return len(sim.runs("beat"))
+
+    with simulate(scheduler, START) as sim:
+        sim.run_pending()
+        assert [run.value for run in sim.runs()] == [4]
+
+
+def test_a_simulation_ends_although_its_thread_could_not_be_started(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    @scheduler.job("now")
+    async def work() -> None: ...
+
+    with simulate(scheduler, START) as sim, monkeypatch.context() as patch:
+        patch.setattr("cronkit.testing.lock_step._Thread.start", refuse)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            sim.run_pending()
 
 
 def test_a_function_under_to_thread_may_use_threads_and_a_loop_of_its_own(scheduler: Scheduler) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import selectors
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from concurrent.futures import Executor
 from contextvars import Context
 from datetime import timedelta
@@ -51,6 +51,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._stirred = False
         self._idle = False
         self._births = itertools.count()
+        self._collected: list[AsyncGenerator[Any, Any]] = []
         pipes = _NoSelector(self._rest, self.refuse)
         super().__init__(pipes)
         pipes.is_sealed = True
@@ -111,6 +112,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self.turn()
         for task in asyncio.all_tasks(self):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
+        self._asyncgens.update(self._collected)  # type: ignore[attr-defined]
         self.run_until_complete(self.shutdown_asyncgens())
         self.close()
 
@@ -124,6 +126,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             raise self.refuse("a thread that called back into it")
         self._stirred = True
         return self.call_soon(callback, *args, context=context)
+
+    def _asyncgen_finalizer_hook(self, agen: AsyncGenerator[Any, Any]) -> None:
+        """See asyncio; what a thread out of step happens to collect is closed at the end, for no job called back."""
+        if self._thread_in_step.is_in_step():
+            super()._asyncgen_finalizer_hook(agen)  # type: ignore[misc]
+        elif not self.is_closed():
+            self._collected.append(agen)
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*_Arguments], _Value], *args: *_Arguments
