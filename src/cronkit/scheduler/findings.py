@@ -144,7 +144,7 @@ def declared_jobs(store: JobStore, namespace: str) -> Iterator[Job]:
 def jobs_waiting_for(store: JobStore, namespace: str, targets: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Of targets those that jobs made at run time may run again for, each with the ids of such jobs.
 
-    The first ``PAGE`` of those jobs are looked at, so where there are more a target may have no id here. What a
+    The first ``PAGE`` of those jobs are looked at; a target that only later ones wait for is left out. What a
     declared job asks for is left out: it is an orphan, and told of as such, or there is a program that declares it.
     """
     unknown = set(targets)
@@ -157,8 +157,7 @@ def jobs_waiting_for(store: JobStore, namespace: str, targets: Collection[str]) 
     for job in page:
         if job.spec.target in unknown and _may_run(job):
             waiting[job.spec.target].append(job.id)
-    is_all = page.cursor is None
-    return {target: tuple(ids) for target, ids in waiting.items() if ids or not is_all}
+    return {target: tuple(ids) for target, ids in waiting.items() if ids}
 
 
 def _may_run(job: Job) -> bool:

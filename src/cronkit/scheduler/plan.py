@@ -63,8 +63,8 @@ class Plan:
     unresolved: tuple[str, ...] = ()
     """Those orphaned ones whose target is not registered here, so that this process cannot run them."""
     missing_targets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
-    """Targets that are not registered here, and that jobs made at run time may run again for, with the ids of the first
-    of those. Another program may have them, so they are no part of what a plan promises."""
+    """Targets that are not registered here, and that jobs made at run time may run again for, with the ids of those
+    among the first 500. Another program may have them, so they are no part of what a plan promises."""
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """Declared, but the store cannot read what it has of them, and why: left alone until ``reset`` or ``remove``."""
     pruned: tuple[str, ...] = ()
@@ -113,9 +113,7 @@ class Plan:
 
 
 def shown_ids(jobs: Sequence[str]) -> str:
-    """The jobs that ask for a missing target, or those of them that were looked at, as people read it."""
-    if not jobs:
-        return "jobs made at run time"
+    """The jobs that ask for a missing target, as people read them."""
     more = " and others" if len(jobs) > SHOWN else ""
     return f"{'job' if len(jobs) == 1 else 'jobs'} {', '.join(map(repr, jobs[:SHOWN]))}{more}"
 
