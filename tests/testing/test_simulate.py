@@ -254,6 +254,16 @@ def test_the_runs_of_a_job_that_there_never_was_are_refused_with_those_that_ther
             sim.runs("real")
 
 
+def test_of_many_jobs_those_are_named_whose_ids_are_most_like_the_one_that_there_never_was(
+    scheduler: Scheduler,
+) -> None:
+    work = scheduler.target(lambda: None, name="work")
+    with simulate(scheduler, START) as sim:
+        scheduler.add_many({"target": work, "schedule": "1h", "id": f"job-{number}"} for number in range(100))
+        with pytest.raises(JobNotFoundError, match=r"no job 'job-7l', but 'job-7', .* and others;"):
+            sim.runs("job-7l")
+
+
 def test_jobs_that_start_each_other_at_one_instant_are_found_out(
     scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -119,20 +119,27 @@ class Simulation:
         """
         if job is not None and self._parts.store.load(self._parts.namespace, job, removed=True) is None:
             raise JobNotFoundError(
-                f"this simulation has had no job {job!r}, but {self._known_jobs()}; what was added at run time before "
-                "simulate() is not in it: add() it inside the block"
+                f"this simulation has had no job {job!r}, but {self._known_jobs(job)}; what was added at run time "
+                "before simulate() is not in it: add() it inside the block"
             )
         wanted = RunFilter(namespace=self._parts.namespace, job_id=job, statuses=read_statuses(status))
         return tuple(reversed(self._parts.store.runs(wanted, limit=EVERYTHING, cursor=None)))
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    def _known_jobs(self) -> str:
+    def _known_jobs(self, asked: str) -> str:
+        """The jobs that there were; of many those whose ids are most like the one that was asked for, nearest first."""
+        from difflib import get_close_matches
+
         store, namespace = self._parts.store, self._parts.namespace
         pages = (
-            store.jobs(JobFilter(namespace, removed=removed), limit=LISTED, cursor=None) for removed in (False, True)
+            store.jobs(JobFilter(namespace, removed=removed), limit=EVERYTHING, cursor=None)
+            for removed in (False, True)
         )
-        return ", ".join(sorted(repr(job.id) for page in pages for job in page)) or "none"
+        ids = sorted(job.id for page in pages for job in page)
+        if len(ids) <= LISTED:
+            return ", ".join(map(repr, ids)) or "none"
+        return ", ".join(map(repr, get_close_matches(asked, ids, LISTED, cutoff=0.0))) + " and others"
 
     def _begin_node(self) -> None:
         node = Node(f"node-{len(self._nodes) + 1}", self._parts, self._clock, self._script, self._thread)
