@@ -82,7 +82,7 @@ def test_days_and_times_in_words_are_answered_with_the_cron_text(
     refused = caught.value
     assert (refused.field, refused.text, refused.column) == ("schedule", phrase, column)
     assert refused.hint is not None
-    assert f'write "{written}"' in refused.hint
+    assert f'write Cron("{written}")' in refused.hint
     Cron(written)
 
 
@@ -101,8 +101,14 @@ def test_no_cron_text_is_guessed_for_what_may_mean_something_else(phrase: str) -
 
 
 def test_a_time_that_may_be_an_interval_is_answered_with_both() -> None:
-    with pytest.raises(ScheduleError, match=r'"30 1 [*] [*] [*]" for the time of day, "1h30m" or "1m30s"'):
+    with pytest.raises(ScheduleError, match=r'Cron\("30 1 [*] [*] [*]"\) for the time of day, "1h30m" or "1m30s"'):
         parse_schedule("every 1:30")
+
+
+def test_midnight_is_no_interval() -> None:
+    with pytest.raises(ScheduleError) as caught:
+        parse_schedule("every 0:00")
+    assert caught.value.hint == 'write Cron("0 0 * * *")'
 
 
 def test_what_is_wrong_after_every_is_shown_in_the_whole_text() -> None:

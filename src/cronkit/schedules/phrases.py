@@ -39,17 +39,17 @@ def cron_text(phrase: str) -> str | None:
 
 
 def refused_phrase(text: str) -> ScheduleError | None:
-    """The refusal of a phrase, which shows the whole of it and the cron text to write; None where it is none."""
+    """The refusal of a phrase, which shows the whole of it and the Cron to write; None where it is none."""
     written = cron_text(text)
     if written is None:
         return None
     column = len(re.match(r"(?i)@?every +|", text).group()) + 1  # type: ignore[union-attr]  # the empty text matches
-    problem, hint = "days and times of day are written as in a crontab", f'write "{written}"'
+    problem, hint = "days and times of day are written as in a crontab", f'write Cron("{written}")'
     clock = re.fullmatch(r"(\d+):(\d\d)", text[column - 1 :])
-    if clock:
+    if clock and any(map(int, clock.groups())):  # "0:00" is no interval
         hours, minutes = map(int, clock.groups())
         problem = f"{clock.group()} may be a time of day or an interval"
-        hint = f'write "{written}" for the time of day, "{hours}h{minutes}m" or "{hours}m{minutes}s" for the interval'
+        hint = f'{hint} for the time of day, "{hours}h{minutes}m" or "{hours}m{minutes}s" for the interval'
     return ScheduleError(problem, field="schedule", text=text, column=column, hint=hint)
 
 
