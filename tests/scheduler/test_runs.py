@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -164,8 +165,18 @@ async def test_a_wait_that_was_in_vain_says_for_how_long_it_was(face: Face, time
 async def test_a_wait_that_was_in_vain_says_that_the_scheduler_is_not_started(face: Face) -> None:
     await face.add(add, id="sum", args=[1])
     handle = await face.trigger("sum")
-    why = r"waits on: this scheduler is not started, so another one on this store has to run it; cancel\('\w+'\) takes"
+    why = r"waits on: this scheduler is not started: start\(\) it; cancel\('\w+'\) takes"
     with pytest.raises(TimeoutError, match=why):
+        await handle.result(timeout=0)
+
+
+async def test_a_wait_that_was_in_vain_may_be_for_another_scheduler_on_a_store_that_processes_share(
+    make_face: Callable[..., Face], tmp_path: Path
+) -> None:
+    face = make_face(f"sqlite:///{tmp_path}/jobs.db")
+    await face.add(add, id="sum", args=[1])
+    handle = await face.trigger("sum")
+    with pytest.raises(TimeoutError, match=r"is not started: start\(\) it, or have another one on this store run it;"):
         await handle.result(timeout=0)
 
 
@@ -179,7 +190,7 @@ async def test_a_wait_that_was_in_vain_names_the_target_that_is_not_registered(
         why = r"no target 'add' is registered here: register it with @scheduler.target\(name='add'\).*aliases=\['add'\]"
         with pytest.raises(TimeoutError, match=why):
             await handle.result(timeout=0)
-    with pytest.raises(TimeoutError, match="is not started and has no target 'add'"):
+    with pytest.raises(TimeoutError, match=r"is not started and has no target 'add': register .*, and start\(\) it;"):
         await handle.result(timeout=0)
 
 

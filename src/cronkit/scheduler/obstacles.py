@@ -3,6 +3,7 @@
 from cronkit.jobs.run import Run
 from cronkit.scheduler.health import Health
 from cronkit.scheduler.runtime import Parts
+from cronkit.stores.protocol import Scope
 
 
 def how_to_register(target: str) -> str:
@@ -19,9 +20,10 @@ def obstacle(parts: Parts, health: Health, run: Run) -> str | None:
     stranger = None if spec is None or parts.registry.get(spec.target) is not None else spec.target
     if not health.running:
         unknown = "" if stranger is None else f" and has no target {stranger!r}"
-        return f"this scheduler is not started{unknown}, so another one on this store has to run it"
-    if run.job.namespace != parts.namespace:
-        return f"this scheduler runs the jobs of namespace {parts.namespace!r} alone, not of {run.job.namespace!r}"
+        remedy = "start() it" if stranger is None else f"{how_to_register(stranger)}, and start() it"
+        is_alone = parts.store.capabilities.scope is Scope.PROCESS
+        another = "" if is_alone else ", or have another one on this store run it"
+        return f"this scheduler is not started{unknown}: {remedy}{another}"
     if stranger is not None:
         return (
             f"no target {stranger!r} is registered here: {how_to_register(stranger)}, unless another program on this "
