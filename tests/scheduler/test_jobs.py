@@ -260,6 +260,8 @@ async def test_a_pause_until_no_time_is_refused(face: Face) -> None:
     await face.add(work, "5m", id="beat")
     with pytest.raises(ScheduleError, match=r'until: .*\n.*\n.*\nhint: .* or a duration such as "2h"'):
         await face.pause("beat", until="later")
+    with pytest.raises(ScheduleError, match="until: a duration must be more than zero"):
+        await face.pause("beat", until=timedelta())
     with pytest.raises(ScheduleError, match=r"until: .* out of range"):
         await face.pause("beat", until="3000000d")
     assert not (await face.get("beat")).paused

@@ -33,8 +33,15 @@ def read_end(name: str, given: datetime | timedelta | str, tz: tzinfo | str, now
                 refused.problem, field=name, text=refused.text, column=refused.column, hint=hint
             ) from None
     else:
-        span = parse_duration(given)
+        span = _read_span(name, given)
     try:
         return now + span
     except OverflowError:
         raise ScheduleError(f"{given} from now is out of range", field=name, hint="give a shorter one") from None
+
+
+def _read_span(name: str, given: timedelta) -> timedelta:
+    try:
+        return parse_duration(given)
+    except ScheduleError as refused:
+        raise ScheduleError(refused.problem, field=name, hint=refused.hint) from None
