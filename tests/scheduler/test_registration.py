@@ -8,7 +8,7 @@ import textwrap
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -21,6 +21,7 @@ from cronkit import (
     Every,
     JobExistsError,
     JobOptions,
+    Manual,
     RunContext,
     ScheduleError,
     Scheduler,
@@ -488,6 +489,38 @@ def test_no_word_of_another_scheduler_is_an_option_of_a_job_here(option: str) ->
 async def test_a_schedule_before_its_target_is_told_where_it_belongs(face: Face) -> None:
     with pytest.raises(ConfigurationError, match=r"the target comes first, add\(work, '1h'\)"):
         await face.add("1h", work)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "refusal"),
+    [
+        (Manual, r"schedule=Manual is a class: write Manual\(\)"),
+        (Cron, r"schedule=Cron is a class: write Cron\(\.\.\.\)"),
+        (lambda: 0, "is no schedule"),
+        (work, "is no schedule"),
+    ],
+)
+async def test_what_is_called_and_is_no_schedule_is_not_taken_for_a_target(
+    face: Face, schedule: Any, refusal: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=refusal):
+        await face.add(work, schedule)
+
+
+def test_a_class_is_no_schedule_of_a_declaration(face: Face) -> None:
+    with pytest.raises(ConfigurationError, match=r"write Manual\(\)"):
+        face.inner.job(cast(Any, Manual))
+
+
+async def test_a_schedule_that_can_be_called_is_a_schedule(face: Face) -> None:
+    class Called(Every):
+        __slots__ = ()
+
+        def __call__(self) -> None: ...
+
+    face.inner.job(Called("1h"), id="declared")(work)
+    await face.add(work, Called("1h"), id="added")
+    assert [job.id for job in await face.jobs()] == ["added", "declared"]
 
 
 async def test_a_job_cannot_be_given_another_id_by_update(face: Face) -> None:

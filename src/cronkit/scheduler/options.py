@@ -170,6 +170,7 @@ class SpecReader:
             return Every(schedule)
         if isinstance(schedule, datetime):
             raise ConfigurationError(f"schedule={schedule!r} is an instant: write At({schedule.isoformat()!r})")
+        refuse_class(schedule)
         if not isinstance(schedule, OWN_SCHEDULES) and not isinstance(schedule, Schedule):
             raise ConfigurationError(
                 f"schedule={schedule!r} is no schedule: give a text such as '0 9 * * MON-FRI' or '5m', or a Schedule"
@@ -227,6 +228,13 @@ class SpecReader:
                 f"overlap='cancel_running': executor {spec.executor!r} cannot cancel a run; "
                 "make the target a coroutine function, or choose 'skip', 'queue' or 'allow'"
             )
+
+
+def refuse_class(schedule: object) -> None:
+    """Refuse ``Manual`` where ``Manual()`` is meant."""
+    if isinstance(schedule, type) and isinstance(schedule, Schedule):  # by its names, a class of them is one too
+        written = f"{schedule.__name__}({'' if schedule is Manual else '...'})"
+        raise ConfigurationError(f"schedule={schedule.__name__} is a class: write {written}")
 
 
 def _spelled(default: Zone, text: str, tz: Zone | None) -> Schedule:

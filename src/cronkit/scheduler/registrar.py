@@ -10,9 +10,9 @@ from cronkit.jobs.importing import Importable
 from cronkit.jobs.job import JobSpec
 from cronkit.jobs.target import Target, unwrap
 from cronkit.scheduler.declarations import Declaration
-from cronkit.scheduler.options import AnySchedule, JobOptions, JobRequest, SpecReader, Zone, as_mapping
+from cronkit.scheduler.options import AnySchedule, JobOptions, JobRequest, SpecReader, Zone, as_mapping, refuse_class
 from cronkit.scheduler.runtime import Parts
-from cronkit.schedules import Manual
+from cronkit.schedules import Manual, Schedule
 
 logger = logging.getLogger("cronkit.scheduler")
 
@@ -184,9 +184,16 @@ def _warn_of_one_for_several(job: Declaration, function: Callable[..., Any]) -> 
         )
 
 
+def refuse_bare(schedule: object) -> None:
+    """Refuse ``@scheduler.job`` without its parentheses."""
+    refuse_class(schedule)
+    if callable(schedule) and not isinstance(schedule, Schedule):
+        raise ConfigurationError(f"@scheduler.job needs a schedule: write @scheduler.job('5m') above {schedule!r}")
+
+
 def _refuse_schedule_first(target: object, schedule: object) -> None:
     """Refuse ``add("1h", function)``."""
-    if callable(schedule):
+    if callable(schedule) and not callable(target) and not isinstance(schedule, type | Schedule):
         name = getattr(schedule, "__name__", repr(schedule))
         raise ConfigurationError(f"add({target!r}, {name}): the target comes first, add({name}, {target!r})")
 

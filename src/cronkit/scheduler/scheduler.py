@@ -36,7 +36,7 @@ from cronkit.scheduler.ledger import Ledger, check_limit, check_texts, no_run
 from cronkit.scheduler.obstacles import obstacle
 from cronkit.scheduler.options import AnySchedule, JobOptions, JobRequest, SpecReader, Zone, as_mapping
 from cronkit.scheduler.plan import Plan
-from cronkit.scheduler.registrar import Registrar
+from cronkit.scheduler.registrar import Registrar, refuse_bare
 from cronkit.scheduler.runtime import Parts, Running, Runtime, check_executors, drain_time, lease_times
 from cronkit.scheduler.stop_signals import StopSignals
 from cronkit.schedules.zones import resolve_zone
@@ -151,9 +151,7 @@ class Scheduler:
         Raises:
             ConfigurationError, ScheduleError: at once, where the job could never run as declared.
         """
-
-        if callable(schedule):
-            raise ConfigurationError(f"@scheduler.job needs a schedule: write @scheduler.job('5m') above {schedule!r}")
+        refuse_bare(schedule)
 
         def register(function: Function) -> Function:
             self._registrar.declare(function, schedule, id, tz, aliases, options)
