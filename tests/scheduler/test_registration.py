@@ -206,6 +206,19 @@ def test_a_loop_that_declares_several_functions_under_one_id_is_told_of(
     assert "scheduler.job('1h', id=name)(function)" in caplog.text
 
 
+def test_a_loop_whose_second_declaration_is_refused_is_told_that_alone(
+    face: Face, caplog: pytest.LogCaptureFixture
+) -> None:
+    def declare(schedule: str) -> None:
+        @face.inner.job(schedule)
+        def sync() -> None: ...
+
+    declare("1h")
+    with pytest.raises(ConfigurationError, match="twice, in two ways"):
+        declare("2h")
+    assert caplog.text == ""
+
+
 def test_what_is_declared_again_and_is_no_loop_is_not_told_of(face: Face, caplog: pytest.LogCaptureFixture) -> None:
     thing = Thing()
     for _ in range(2):

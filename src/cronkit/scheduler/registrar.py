@@ -49,9 +49,9 @@ class Registrar(NamedTuple):
             self._spec(target, schedule, job_id, tz, options), target, registry.check_aliases(target, aliases)
         )
         _refuse_never(job.spec, self.parts.clock.now())
-        _warn_of_one_for_several(job, function)
         self.parts.declarations.declare(job)
         self.register(job)
+        _warn_of_one_for_several(job, function)
 
     def read(
         self,
