@@ -300,7 +300,7 @@ def test_a_schedule_in_a_zone_that_no_other_process_knows_is_refused() -> None:
     [
         ({"args": (1, [len])}, r"^job 'job': args\[1\]\[0\] is a function \(len\)"),
         ({"kwargs": {"f": lambda: 1}}, r"^job 'job': kwargs\['f'\] is a lambda"),
-        ({"metadata": {"m": object()}}, r"^job 'job': metadata\['m'\] is a object"),
+        ({"metadata": {"m": object()}}, r"^job 'job': metadata\['m'\] is of type object"),
         ({"owner": 5}, "owner=5: give a text"),
         ({"tags": frozenset({1})}, "tags=1: give a text"),
         ({"args": ("x" * 2**20,)}, r"^job 'job': args\[0\] is longer than"),

@@ -157,7 +157,7 @@ def test_a_name_that_was_registered_counts_for_the_jobs_that_are_added_later() -
     ("change", "why"),
     [
         ({"args": (len,)}, r"job 'job': args\[0\] is a function \(len\)"),
-        ({"kwargs": {"loop": asyncio.Lock()}}, r"job 'job': kwargs\['loop'\] is a asyncio"),
+        ({"kwargs": {"loop": asyncio.Lock()}}, r"job 'job': kwargs\['loop'\] is of type asyncio"),
         ({"metadata": {"m": object}}, r"job 'job': metadata\['m'\] is the class object"),
         ({"schedule": type("Lunar", (Manual,), {})()}, r"job 'job': a schedule of type .*Lunar cannot be stored"),
     ],

@@ -130,7 +130,7 @@ async def test_a_result_that_cannot_be_kept_is_an_error_that_says_so_and_the_run
             with pytest.raises(
                 RunError,
                 match=r"of job 'object_of_its_own' succeeded, but its value was not kept: "
-                r"result is a object, .* an id or a text",
+                r"result is of type object, .* an id or a text",
             ) as caught:
                 await asked.result(timeout=PATIENCE)
             assert caught.value.status == "succeeded"
@@ -146,8 +146,9 @@ def test_a_result_that_cannot_be_kept_is_warned_of(file: Home, caplog: pytest.Lo
             handle.result(timeout=PATIENCE)
     (record,) = (record for record in caplog.records if record.name == "cronkit.run")
     assert record.levelno == logging.WARNING
+    assert (record.__dict__["run_id"], record.__dict__["job_id"]) == (handle.id, "object_of_its_own")
     assert record.getMessage().startswith(
-        f"run {handle.id} of job 'object_of_its_own' succeeded, but its value was not kept: result is a object"
+        f"run {handle.id} of job 'object_of_its_own' succeeded, but its value was not kept: result is of type object"
     )
 
 

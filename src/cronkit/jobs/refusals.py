@@ -51,16 +51,17 @@ def why_not_storable(value: Any) -> str:
     if isinstance(value, IOBase):
         return f"is an open file ({name}), which belongs to this process: pass its path, and open it in the job"
     if isinstance(value, (Iterator, types.CoroutineType, types.AsyncGeneratorType)):
-        return f"is a {name}, which can be read once, in this process: pass a list of what it gives"
+        return f"is of type {name}, which can be read once, in this process: pass a list of what it gives"
     if kind.__name__.lower().endswith(tuple(end.lower() for end in _CONNECTED)):
-        return f"is a {name}, which belongs to the process that opened it: open one in the job"
+        return f"is of type {name}, which belongs to the process that opened it: open one in the job"
     if isinstance(value, Enum) or is_dataclass(value):
-        return f"is a {name}, which is not registered: write @cronkit.storable above its class, or pass an id or a text"
+        remedy = "write @cronkit.storable above its class, or pass an id or a text"
+        return f"is of type {name}, which is not registered: {remedy}"
     base = next((plain for plain in (*_SCALARS, *_CONTAINERS) if isinstance(value, plain)), None)
     if base is not None:
-        return f"is a {name}, and would come back as a plain {base.__name__}: convert it to one first"
+        return f"is of type {name}, and would come back as a plain {base.__name__}: convert it to one first"
     return (
-        f"is a {name}, which cannot be stored: pass an id or a text that the job finds it by, "
+        f"is of type {name}, which cannot be stored: pass an id or a text that the job finds it by, "
         "or a dataclass under @cronkit.storable"
     )
 

@@ -114,9 +114,11 @@ class SQLiteEndings:
         return written
 
     def _tell_unkept(self, ending: Ending) -> None:
-        place = self._held.place(ending.finish.run_id)
-        of_job = "" if place is None else f" of job {place[2]!r}"
-        logger.warning("run %s%s succeeded, but %s", ending.finish.run_id, of_job, ending.reason)
+        run_id, place = ending.finish.run_id, self._held.place(ending.finish.run_id)
+        job_id = None if place is None else place[2]
+        of_job = "" if job_id is None else f" of job {job_id!r}"
+        extra = {"run_id": run_id, "job_id": job_id}
+        logger.warning("run %s%s succeeded, but %s", run_id, of_job, ending.reason, extra=extra)
 
     def _end_all(self, endings: Sequence[Ending]) -> bool:
         """Write the ends of runs that this object has claimed, all of them or, if a single one is not so, none."""
