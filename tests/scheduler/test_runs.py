@@ -378,9 +378,16 @@ async def test_a_bound_of_time_that_is_none_is_refused_by_its_name(face: Face) -
 
 async def test_the_id_of_a_job_is_no_runs_id(face: Face) -> None:
     await face.add(add, id="a", args=[1])
-    for verb in (face.cancel, face.release, face.ledger.run):
+    handle = Face(face.inner.run_handle("a"))
+    for ask in (lambda: face.cancel("a"), lambda: face.release("a"), lambda: face.ledger.run("a"), handle.result):
         with pytest.raises(RunNotFoundError, match=r"'a' is a job, not a run: give .* trigger\('a'\)\.id"):
-            await verb("a")
+            await ask()
+
+
+async def test_the_id_of_a_job_that_is_only_declared_is_no_runs_id_either(face: Face) -> None:
+    face.inner.job("1h", id="a", args=[1])(add)
+    with pytest.raises(RunNotFoundError, match="'a' is a job, not a run"):
+        await face.ledger.run("a")
 
 
 async def test_the_ledgers_pages_follow_each_other(face: Face) -> None:

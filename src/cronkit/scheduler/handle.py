@@ -2,18 +2,17 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from datetime import timedelta
 from typing import Any
 
 from cronkit.clock import wait_for
-from cronkit.errors import ConfigurationError, LifecycleError, RunError
+from cronkit.errors import ConfigurationError, LifecycleError, RunError, RunNotFoundError
 from cronkit.executors.coroutine import CoroutineExecutor
 from cronkit.executors.protocol import Executor
 from cronkit.jobs.attempt import current_attempt
 from cronkit.jobs.run import Run
 from cronkit.jobs.status import RunStatus
-from cronkit.scheduler.ledger import find_run, no_run
 from cronkit.schedules.durations import format_duration, parse_span
 from cronkit.stores.protocol import Change, JobStore
 
@@ -27,7 +26,8 @@ class RunWaiters:
     """Finds the runs of a namespace, wakes whoever waits for one to end, and refuses to let the scheduler wait for
     itself.
 
-    ``obstacle`` says why a run that waits is not started here, if it can tell.
+    ``obstacle`` says why a run that waits is not started here, if it can tell, and ``declared`` are the ids of jobs
+    that may not be in the store yet.
     """
 
     def __init__(
@@ -36,18 +36,43 @@ class RunWaiters:
         namespace: str,
         executors: Iterable[Executor] = (),
         obstacle: Callable[[Run], str | None] = lambda run: None,
+        declared: Container[str] = (),
     ) -> None:
         self._store = store
         self._namespace = namespace
         self._executors = executors
         self.obstacle = obstacle
+        self._declared = declared
         self._lock = threading.Lock()
         self._waiting: dict[str, list[Callable[[], object]]] = {}
         self._unsubscribe: Callable[[], None] | None = None
 
     def find(self, run_id: str) -> Run | None:
-        """A run as it stands now, or None."""
-        return find_run(self._store, self._namespace, run_id)
+        """A run as it stands now, or None; one of another namespace is none."""
+        run = self._store.run(run_id)
+        return run if run is not None and run.job.namespace == self._namespace else None
+
+    def found(self, run_id: str) -> Run:
+        """A run as it stands now.
+
+        Raises:
+            RunNotFoundError: there is none.
+        """
+        run = self.find(run_id)
+        if run is None:
+            raise self.no_run(run_id)
+        return run
+
+    def no_run(self, run_id: str) -> RunNotFoundError:
+        """The error that says that there is no such run, and whether it is a job that has this id."""
+        if run_id in self._declared or self._store.load(self._namespace, run_id) is not None:
+            return RunNotFoundError(
+                f"{run_id!r} is a job, not a run: give the id of one of its runs, as trigger({run_id!r}).id or "
+                f"ledger.runs(job={run_id!r}) has it"
+            )
+        return RunNotFoundError(
+            f"no run {run_id!r}: it was removed by retention, or belongs to another store or another namespace"
+        )
 
     def refuse_inside(self, verb: str) -> None:
         """Refuse a verb that waits for runs where none could go on meanwhile.
@@ -138,10 +163,7 @@ class RunHandle:
         Raises:
             RunNotFoundError: there is none in the scheduler's namespace, or retention has removed it.
         """
-        run = self._waiters.find(self.id)
-        if run is None:
-            raise no_run(self.id)
-        return run
+        return self._waiters.found(self.id)
 
     @property
     def status(self) -> RunStatus:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 
-from cronkit.errors import ConfigurationError, RunNotFoundError
+from cronkit.errors import ConfigurationError
 from cronkit.jobs.page import Page
 from cronkit.jobs.run import Run
 from cronkit.jobs.status import RunStatus
 from cronkit.jobs.validation import storable_text, whole_number
+from cronkit.scheduler.handle import RunWaiters
 from cronkit.scheduler.instants import read_instant
 from cronkit.stores.protocol import JobStore, RunFilter
 
@@ -17,8 +18,15 @@ PAGE_LIMIT = 1_000
 class Ledger:
     """The read side of one scheduler's store and namespace."""
 
-    def __init__(self, store: Callable[[], JobStore], namespace: str, tz: tzinfo | str = UTC) -> None:
+    def __init__(
+        self,
+        store: Callable[[], JobStore],
+        waiters: Callable[[], RunWaiters],
+        namespace: str,
+        tz: tzinfo | str = UTC,
+    ) -> None:
         self._store = store
+        self._waiters = waiters
         self._namespace = namespace
         self._tz = tz
 
@@ -57,33 +65,12 @@ class Ledger:
             RunNotFoundError: there is none in this namespace, or retention has removed it.
         """
         check_texts(run_id=run_id)
-        run = find_run(self._store(), self._namespace, run_id)
-        if run is None:
-            raise no_run(run_id, is_job=self._store().load(self._namespace, run_id) is not None)
-        return run
+        return self._waiters().found(run_id)
 
     def counts(self, job: str | None = None) -> Mapping[RunStatus, int]:
         """How many occurrences stand in each status, among the runs that are still kept."""
         check_texts(job=job)
         return self._store().counts(self._namespace, job)
-
-
-def find_run(store: JobStore, namespace: str, run_id: str) -> Run | None:
-    """A run by its id; one of another namespace is none."""
-    run = store.run(run_id)
-    return run if run is not None and run.job.namespace == namespace else None
-
-
-def no_run(run_id: str, *, is_job: bool = False) -> RunNotFoundError:
-    """The error that says that there is no such run in a scheduler's namespace; ``is_job``: a job has this id."""
-    if is_job:
-        return RunNotFoundError(
-            f"{run_id!r} is a job, not a run: give the id of one of its runs, as trigger({run_id!r}).id or "
-            f"ledger.runs(job={run_id!r}) has it"
-        )
-    return RunNotFoundError(
-        f"no run {run_id!r}: it was removed by retention, or belongs to another store or another namespace"
-    )
 
 
 def check_texts(**given: str | None) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar, Unpack, overload
 
 from cronkit.clock import Alarm, Clock, SystemClock
 from cronkit.engine.store_clock import StoreClock, shared_clock
-from cronkit.errors import ConfigurationError, JobNotFoundError, LifecycleError, RunNotFoundError
+from cronkit.errors import ConfigurationError, JobNotFoundError, LifecycleError
 from cronkit.events import Event, EventBus
 from cronkit.executors.coroutine import CoroutineExecutor
 from cronkit.executors.protocol import Executor
@@ -32,7 +32,7 @@ from cronkit.scheduler.handle import RunHandle, RunWaiters
 from cronkit.scheduler.health import Health
 from cronkit.scheduler.instants import read_end
 from cronkit.scheduler.job_writer import JobWriter
-from cronkit.scheduler.ledger import Ledger, check_limit, check_texts, no_run
+from cronkit.scheduler.ledger import Ledger, check_limit, check_texts
 from cronkit.scheduler.obstacles import obstacle
 from cronkit.scheduler.options import AnySchedule, JobOptions, JobRequest, SpecReader, Zone, as_mapping
 from cronkit.scheduler.plan import Plan
@@ -102,13 +102,14 @@ class Scheduler:
         if defaults is not None and not isinstance(defaults, Defaults):
             raise ConfigurationError(f"defaults={defaults!r}: give a Defaults(...)")
         known: dict[str, Executor] = {"default": ThreadExecutor(), "loop": CoroutineExecutor(), **(executors or {})}
+        declarations = Declarations()
         parts = Parts(
             namespace=namespace,
             store=opened,
-            waiters=RunWaiters(opened, namespace, known.values(), self._obstacle),
+            waiters=RunWaiters(opened, namespace, known.values(), self._obstacle, declarations.ids),
             executors=known,
             registry=Registry(),
-            declarations=Declarations(),
+            declarations=declarations,
             bus=EventBus(),
             clock=shared_clock(opened, clock or SystemClock()),
             new_id=IdSource(seed).new,
@@ -128,7 +129,7 @@ class Scheduler:
         self._owner = owner
         self._importable = Importable(importable)
         self._use(parts)
-        self.ledger = Ledger(lambda: self._parts.store, namespace, self._reader.tz)
+        self.ledger = Ledger(lambda: self._parts.store, lambda: self._parts.waiters, namespace, self._reader.tz)
 
     # -- registration -------------------------------------------------------------------------------------------------
 
@@ -448,7 +449,7 @@ class Scheduler:
         now = self._parts.clock.now()
         answer = self._parts.store.request_cancel(run_id, reason, now) if is_here else None
         if answer is None:
-            raise self._no_run(run_id)
+            raise self._parts.waiters.no_run(run_id)
         self._writer.tell_ends(answer.ended, now)
         return answer.status
 
@@ -464,7 +465,7 @@ class Scheduler:
         is_here = self._parts.waiters.find(run_id) is not None
         status = self._parts.store.release(run_id, self._parts.clock.now()) if is_here else None
         if status is None:
-            raise self._no_run(run_id)
+            raise self._parts.waiters.no_run(run_id)
         return status
 
     # -- life ---------------------------------------------------------------------------------------------------------
@@ -636,8 +637,3 @@ class Scheduler:
     @property
     def _deployment(self) -> Deployment:
         return Deployment(self._registrar)
-
-    def _no_run(self, run_id: str) -> RunNotFoundError:
-        """The error that says that there is no such run, and whether it is a job that has this id."""
-        is_job = self._parts.declarations.get(run_id) or self._parts.store.load(self.namespace, run_id)
-        return no_run(run_id, is_job=bool(is_job))

@@ -56,7 +56,7 @@ def simulate(
     parts = replace(
         real,
         store=store,
-        waiters=_ImpatientWaiters(store, real.namespace),
+        waiters=_ImpatientWaiters(store, real.namespace, declared=declarations.ids),
         registry=real.registry.copy(),
         declarations=declarations,
         bus=real.bus.twin(inline=True),
