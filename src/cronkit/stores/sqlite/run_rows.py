@@ -133,7 +133,7 @@ def value_to_text(value: Any) -> tuple[str | None, str | None]:
     except ConfigurationError as error:
         return None, f"its value was not kept: {error}"
     except Exception as error:  # the application's own classes may do anything when they are looked at
-        why = f"result is a {type(value).__qualname__}, which raised {describe_error(error)}"
+        why = f"result is of type {type(value).__qualname__}, which raised {describe_error(error)}"
         return None, f"its value was not kept: {why}; return an id or a text in its place"
 
 
