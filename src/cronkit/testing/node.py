@@ -1,5 +1,6 @@
 """A simulated process: an engine, executors that do as they are told, and a loop on virtual time."""
 
+import asyncio
 import heapq
 from collections import deque
 from collections.abc import Coroutine
@@ -10,7 +11,6 @@ from typing import Any
 from cronkit.engine.engine import Engine
 from cronkit.executors.asyncio_loop import AsyncioLoop
 from cronkit.executors.invoke import ainvoke, invoke
-from cronkit.executors.loop import Task
 from cronkit.executors.protocol import Executor, Report
 from cronkit.jobs.attempt import Attempt
 from cronkit.jobs.outcome import Outcome, cancelled, raised
@@ -81,7 +81,8 @@ class Node:
         self._sequence = 0
         self._loop: VirtualLoop | None = None
         self._native: AsyncioLoop | None = None
-        self._tasks: dict[object, Task] = {}
+        self._unspawned: deque[tuple[object, Coroutine[Any, Any, None]]] = deque()
+        self._tasks: dict[object, asyncio.Task[None]] = {}
 
     # -- what executors and the event bus ask for ---------------------------------------------------------------------
 
@@ -103,7 +104,7 @@ class Node:
 
     def run_coroutine(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a listener's coroutine on the loop."""
-        self._post(coroutine, coroutine)
+        self._post(coroutine, self._accompany(coroutine))
 
     # -- time ---------------------------------------------------------------------------------------------------------
 
@@ -154,7 +155,8 @@ class Node:
     def end(self) -> None:
         """Cancel the coroutines that are left, and close their loop."""
         if self._loop is not None:
-            self._thread.finish(self._loop.end)
+            loop, tasks = self._loop, list(self._tasks.values())
+            self._thread.finish(lambda: loop.end(tasks))
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -171,34 +173,40 @@ class Node:
         heapq.heappush(self._ends, (self._clock.elapsed + takes, self._sequence, attempt, report, outcome))
 
     async def _conduct(self, attempt: Attempt, report: Report, takes: timedelta, failure: BaseException | None) -> None:
-        import asyncio
-
         assert self._native is not None  # the loop that this runs on
-        outcome = raised(failure) if failure is not None else await ainvoke(attempt, self._native.is_cancellation)
-        if takes:
-            try:
-                await asyncio.sleep(takes.total_seconds())
-            except asyncio.CancelledError:
-                outcome = cancelled(attempt.cancel_reason or CANCELLED)
-        report(attempt, outcome)
+        try:
+            outcome = raised(failure) if failure is not None else await ainvoke(attempt, self._native.is_cancellation)
+            if takes:
+                try:
+                    await asyncio.sleep(takes.total_seconds())
+                except asyncio.CancelledError:
+                    outcome = cancelled(attempt.cancel_reason or CANCELLED)
+            report(attempt, outcome)
+        finally:
+            del self._tasks[attempt]
 
     def _post(self, key: object, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine on the loop; the first opens it."""
+        """Run a coroutine, which is to take its key out of the tasks, on the loop; the first opens it."""
         if self._loop is None:
             self._loop = VirtualLoop(self._clock, self._thread)
-        loop = self._loop
-        loop.post(lambda: self._spawn(loop, key, coroutine))
+        if not self._unspawned:
+            self._loop.post(self._spawn)
+        self._unspawned.append((key, coroutine))
 
-    def _spawn(self, loop: VirtualLoop, key: object, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self) -> None:
+        """Make tasks of all that was posted by now; each begins in a context of its own, a copy of the empty one."""
+        assert self._loop is not None
         if self._native is None:
             self._native = AsyncioLoop()
-        self._tasks[key] = loop.spawn(self._accompany(key, coroutine))
+        while self._unspawned:
+            key, coroutine = self._unspawned.popleft()
+            self._tasks[key] = self._loop.spawn(coroutine)
 
-    async def _accompany(self, key: object, coroutine: Coroutine[Any, Any, None]) -> None:
+    async def _accompany(self, coroutine: Coroutine[Any, Any, None]) -> None:
         try:
             await coroutine
         finally:
-            del self._tasks[key]
+            del self._tasks[coroutine]
 
     def _cancel_tasks(self, *keys: object) -> None:
         if self._loop is not None:

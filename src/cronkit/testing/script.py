@@ -42,6 +42,8 @@ class Script:
 
     def next_start(self, attempt: Attempt) -> tuple[timedelta, BaseException | None]:
         """How long this start takes, and what it raises instead of calling its target."""
+        if not self._durations and not self._failures:  # as nearly always
+            return ZERO, None
         return self._duration(attempt), self._failure(attempt)
 
     def _duration(self, attempt: Attempt) -> timedelta:
