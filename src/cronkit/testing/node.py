@@ -10,6 +10,7 @@ from typing import Any
 
 from cronkit.engine.engine import Engine
 from cronkit.executors.asyncio_loop import AsyncioLoop
+from cronkit.executors.feed import SLICE
 from cronkit.executors.invoke import ainvoke, invoke
 from cronkit.executors.protocol import Executor, Report
 from cronkit.jobs.attempt import Attempt
@@ -194,13 +195,15 @@ class Node:
         self._unspawned.append((key, coroutine))
 
     def _spawn(self) -> None:
-        """Make tasks of all that was posted by now; each begins in a context of its own, a copy of the empty one."""
+        """Make tasks of what was posted, in slices as the real executor does; each begins in a context of its own."""
         assert self._loop is not None
         if self._native is None:
             self._native = AsyncioLoop()
-        while self._unspawned:
+        for _ in range(min(SLICE, len(self._unspawned))):
             key, coroutine = self._unspawned.popleft()
             self._tasks[key] = self._loop.spawn(coroutine)
+        if self._unspawned:
+            self._loop.post(self._spawn)
 
     async def _accompany(self, coroutine: Coroutine[Any, Any, None]) -> None:
         try:
