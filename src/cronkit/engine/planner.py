@@ -200,7 +200,8 @@ def account_paused(job: PlanRow, now: datetime, new_id: NewId, *, resumes: bool 
     schedule = job.spec.schedule
     if first is None:
         return [], job.watermark, None, None
-    end = job.pause.until - INSTANT if job.pause and job.pause.until and is_pause_over(job, now) else now
+    until = None if job.pause is None else job.pause.until
+    end = now if until is None or until > now else until - INSTANT
     if first > end:
         return [], job.watermark, first, next_due(job.spec, first)
     if resumes and is_one_shot(schedule):
