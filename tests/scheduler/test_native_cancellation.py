@@ -136,3 +136,21 @@ def test_a_scheduler_whose_loop_was_closed_under_it_stops_on_another() -> None:
     assert asyncio.run(go_on()) is RunStatus.CANCELLED
     task.get_coro().close()
     task._log_destroy_pending = False
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_an_interrupt_while_a_start_notes_where_it_is_leaves_nothing_running(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cronkit.scheduler.async_scheduler.Place", interrupt)
+    scheduler = AsyncScheduler()
+
+    async def host() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            await scheduler.start()
+        assert not scheduler.is_running
+
+    anyio.run(host, backend=backend)

@@ -237,17 +237,18 @@ class AsyncScheduler:
         await self._let_go()  # of the loop that it served until somebody stopped it elsewhere
         if self._entered is not None:
             raise LifecycleError("this scheduler still holds the loop that it ran on: stop() it in the task of start()")
-        exits = AsyncExitStack()
+        exits, here = AsyncExitStack(), Place()
         await exits.enter_async_context(self._loop.serving())
         try:
             await self._call.to_the_end(self._sync.start)
+            self._entered = exits, here  # nothing is called after it, so that an interrupt finds it done or is caught
         except BaseException:  # it may be this task alone that gave up
+            self._entered = None
             try:
                 await self._call.to_the_end(functools.partial(self._sync.stop, drain="0s"))
             finally:
                 await exits.aclose()  # not with the error on its way: a trio nursery would put that into a group
             raise
-        self._entered = exits, Place()
 
     async def stop(self, *, drain: Duration = DRAIN) -> int:
         """See ``Scheduler.stop``; call it in the task that called ``start``, which alone can let go of a trio loop.
